@@ -1,0 +1,110 @@
+"""Lists of tokens -> token ids: which tokens are kept, and how often each occurs.
+
+Two integer spaces meet here. A token's *row* is its place in the vocabulary, 0 for the most frequent, and so its row
+in the embeddings. A *token id* is what training blocks are made of: row + 1, because id 0 is padding.
+"""
+
+import itertools
+from array import array
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Corpus(NamedTuple):
+    """A corpus in numbers, and the vocabulary that it gave."""
+
+    vocabulary: dict  # token -> row, by falling count, ties by first appearance
+    token_counts: np.ndarray  # (n_tokens,) int64, by row
+    token_ids: np.ndarray  # (n_occurrences,) int32, the known tokens of one document after the other
+    offsets: np.ndarray  # (n_documents + 1,) int64; document d is token_ids[offsets[d]:offsets[d + 1]]
+
+
+def read_corpus(documents, *, min_count, max_vocab):
+    """Read a corpus in one pass and choose its vocabulary.
+
+    Parameters
+    ----------
+    documents : iterable of lists of tokens
+    min_count : int
+        Tokens rarer than this are left out.
+    max_vocab : int or None
+        Keep at most so many tokens, the most frequent.
+
+    Returns
+    -------
+    corpus : Corpus
+
+    Raises
+    ------
+    ValueError
+        If there is no document, if no token is frequent enough, or if no document has two tokens of the vocabulary.
+    """
+    tokens, numbers, offsets = _number_by_first_appearance(documents)
+    if len(offsets) == 1:
+        raise ValueError("X holds no documents: pass at least one list of tokens (a generator can be read only once)")
+    token_counts = np.bincount(numbers, minlength=len(tokens))
+    if max(token_counts, default=0) < min_count:
+        raise ValueError(_nothing_frequent(tokens, token_counts, min_count))
+
+    by_falling_count = np.argsort(-token_counts, kind="stable")
+    kept = by_falling_count[: np.count_nonzero(token_counts >= min_count)][:max_vocab]
+    id_of_number = np.zeros(len(tokens), np.int32)
+    id_of_number[kept] = np.arange(1, len(kept) + 1)
+    token_ids, offsets = _without(0, id_of_number[numbers], offsets)
+    if np.diff(offsets).max() < 2:
+        raise ValueError(
+            f"no document has two of the {len(kept)} tokens that occur min_count={min_count} times, so no token has "
+            "a context to learn from: pass longer documents, or lower min_count"
+        )
+    vocabulary = {tokens[number]: row for row, number in enumerate(kept.tolist())}
+    return Corpus(vocabulary, token_counts[kept], token_ids, offsets)
+
+
+def look_up(documents, vocabulary):
+    """Find the rows of the known tokens of each document; the others are left out.
+
+    Parameters
+    ----------
+    documents : iterable of lists of tokens
+    vocabulary : dict
+        Token -> row.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_known_occurrences,), int32
+        One document after the other.
+    offsets : ndarray of shape (n_documents + 1,), int64
+        Document d is ``rows[offsets[d]:offsets[d + 1]]``.
+    """
+    rows, offsets = array("i"), array("q", [0])
+    for tokens in documents:
+        rows.extend(map(vocabulary.get, tokens, itertools.repeat(-1)))
+        offsets.append(len(rows))
+    return _without(-1, np.asarray(rows), np.asarray(offsets))
+
+
+def _number_by_first_appearance(documents):
+    number_of = defaultdict(itertools.count().__next__)
+    numbers, offsets = array("i"), array("q", [0])
+    for tokens in documents:
+        numbers.extend(map(number_of.__getitem__, tokens))
+        offsets.append(len(numbers))
+    return list(number_of), np.asarray(numbers), np.asarray(offsets)
+
+
+def _without(unknown, values, offsets):
+    is_known = values != unknown
+    n_known_before = np.concatenate(([0], np.cumsum(is_known)))
+    return values[is_known], n_known_before[offsets]
+
+
+def _nothing_frequent(tokens, token_counts, min_count):
+    if not tokens:
+        return "every document of X is empty: pass documents that hold tokens"
+    most, count = tokens[token_counts.argmax()], token_counts.max()
+    return (
+        f"no token occurs min_count={min_count} times; the most frequent, {most!r}, occurs {count} times: "
+        "lower min_count or pass more documents"
+    )

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from sk_cbow._vocabulary import look_up, read_corpus
+
+
+def test_rows_go_by_falling_count_and_ties_by_first_appearance():
+    corpus = read_corpus([["b", "a", "c"], ["d", "a", "c"], ["d"]], min_count=1, max_vocab=None)
+    assert corpus.vocabulary == {"a": 0, "c": 1, "d": 2, "b": 3}
+    assert corpus.token_counts.tolist() == [2, 2, 2, 1]
+
+
+def test_token_ids_are_rows_plus_one_without_the_unknown():
+    corpus = read_corpus([["x", "a", "b", "a"], ["rare"], ["b", "a"]], min_count=2, max_vocab=None)
+    assert corpus.token_ids.tolist() == [1, 2, 1, 2, 1]
+    assert corpus.token_ids.dtype == np.int32
+    assert corpus.offsets.tolist() == [0, 3, 3, 5]
+
+
+def test_min_count_and_max_vocab_leave_out():
+    documents = [["a"] * 5 + ["b"] * 4 + ["c"] * 3]
+    assert list(read_corpus(documents, min_count=4, max_vocab=None).vocabulary) == ["a", "b"]
+    assert list(read_corpus(documents, min_count=1, max_vocab=1).vocabulary) == ["a"]
+    assert list(read_corpus(documents, min_count=4, max_vocab=9).vocabulary) == ["a", "b"]
+
+
+def test_a_generator_is_read_once():
+    documents = [["a", "b"], ["b"]]
+    from_list = read_corpus(documents, min_count=1, max_vocab=None)
+    from_generator = read_corpus((list(tokens) for tokens in documents), min_count=1, max_vocab=None)
+    assert from_list.vocabulary == from_generator.vocabulary
+    np.testing.assert_array_equal(from_list.token_ids, from_generator.token_ids)
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ([], "X holds no documents: pass at least one"),
+        (iter([]), "X holds no documents"),
+        ([[], []], "every document of X is empty"),
+        ([["a", "b"], ["a"]], r"no token occurs min_count=3 times; the most frequent, 'a', occurs 2 times: lower"),
+        ([["a"], ["a"], ["a", "b"]], r"no document has two .* that occur min_count=3 times.*: pass longer documents"),
+    ],
+)
+def test_a_corpus_to_learn_nothing_from_is_an_error(documents, message):
+    with pytest.raises(ValueError, match=message):
+        read_corpus(documents, min_count=3, max_vocab=None)
+
+
+def test_look_up_leaves_out_what_is_not_known():
+    rows, offsets = look_up([["b", "?", "a"], ["?"], [], ["a", 7]], {"a": 0, "b": 1, 7: 2})
+    assert rows.tolist() == [1, 0, 0, 2]
+    assert offsets.tolist() == [0, 2, 2, 2, 4]
+
+
+def test_look_up_of_nothing():
+    rows, offsets = look_up([], {"a": 0})
+    assert rows.tolist() == []
+    assert offsets.tolist() == [0]
