@@ -1,0 +1,167 @@
+"""Token ids -> epochs of training blocks: subsample, shuffle, pack into rows of equal length, draw noise.
+
+A block is a row of `block_size` token ids in which documents stand one after the other, `window` padding ids (0) apart,
+so that no context crosses a document's end. Nothing here knows how a block is trained on.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+# Neighbouring targets share their noise ids, so that their products with the noise are one matrix product.
+TARGETS_PER_GROUP = 64
+NOISE_PER_GROUP = 32
+# A draw from a table is one gather; a binary search in the distribution costs thirty times as much.
+NOISE_TABLE_SIZE = 2**20
+# Packed in one go: enough to make NumPy's calls cheap, a few MB in memory.
+TOKENS_AT_A_TIME = 2**17
+
+
+class Blocks(NamedTuple):
+    """Some blocks in a row, as the training step takes them one by one."""
+
+    token_ids: np.ndarray  # (n_blocks, block_size) int32, 0 is padding
+    widths: np.ndarray  # (n_blocks,) int32, the words on each side that are context
+    noise_ids: np.ndarray  # (n_blocks, n_groups, NOISE_PER_GROUP) int32
+
+
+def keep_probability(token_counts, sample):
+    """Probability with which an occurrence of each token is kept when frequent tokens are subsampled.
+
+    With f the token's share of the corpus, min(1, sqrt(sample / f) + sample / f), as in word2vec.c; the paper
+    (Mikolov et al., 2013b, section 2.3) has only the root. `sample` 0 keeps everything.
+    """
+    if sample == 0:
+        return np.ones(len(token_counts))
+    ratio = sample * token_counts.sum() / token_counts
+    return np.minimum(1, np.sqrt(ratio) + ratio)
+
+
+def noise_probability(token_counts, ns_exponent):
+    """Distribution that noise is drawn from: proportional to count ** ns_exponent (Mikolov et al., 2013b)."""
+    logarithms = ns_exponent * np.log(token_counts)
+    weights = np.exp(logarithms - logarithms.max())  # at most 1, so that no exponent overflows
+    return weights / weights.sum()
+
+
+def default_block_size(n_tokens):
+    """Power of two that makes about 512 blocks an epoch, within 512..4096: few tokens need many small steps."""
+    return 2 ** int(np.clip(round(math.log2(n_tokens / 512)), 9, 12))
+
+
+class BlockMaker:
+    """Epochs of training blocks from a corpus of token ids.
+
+    Parameters
+    ----------
+    token_ids : ndarray of shape (n_occurrences,), int32
+        Ids 1..n_tokens, one document after the other.
+    offsets : ndarray of shape (n_documents + 1,)
+        Document d is ``token_ids[offsets[d]:offsets[d + 1]]``.
+    keep_probability : ndarray of shape (n_tokens,)
+        For each token, the probability that an occurrence of it takes part in an epoch.
+    noise_probability : ndarray of shape (n_tokens,)
+        The distribution of noise.
+    window : int
+        Most words on each side of a target.
+    block_size : int
+        Tokens in a block, padding included; rounded up to a multiple of `TARGETS_PER_GROUP`.
+
+    Attributes
+    ----------
+    block_size : int
+        Tokens in a block.
+    noise_shape : tuple (n_groups, noise_per_group)
+        Groups of targets in a block, and noise ids that each shares.
+    n_blocks : int
+        Blocks that an epoch needs.
+    """
+
+    def __init__(self, token_ids, offsets, *, keep_probability, noise_probability, window, block_size):
+        self.token_ids = token_ids
+        self.window = window
+        n_groups = -(-block_size // TARGETS_PER_GROUP)
+        self.block_size = n_groups * TARGETS_PER_GROUP
+        self.noise_shape = (n_groups, NOISE_PER_GROUP)
+        self.starts, self.lengths = _cut(offsets, self.block_size)
+        self.keep_probability = np.concatenate(([0], keep_probability)).astype(np.float32)  # by token id
+        self.noise_cumulative = np.cumsum(noise_probability)
+        self.n_blocks = self._blocks_an_epoch()
+
+    def _blocks_an_epoch(self):
+        # Subsampling leaves a random number of tokens. An epoch has room for two standard deviations more than the
+        # expected number, so that every epoch has the same number of blocks, known before training begins.
+        counts = np.bincount(self.token_ids, minlength=len(self.keep_probability))
+        mean = counts @ self.keep_probability
+        variance = counts @ (self.keep_probability * (1 - self.keep_probability))
+        n_kept = mean + 2 * math.sqrt(variance)
+        return math.ceil((n_kept + self.window * len(self.starts)) / self.block_size)
+
+    def epoch(self, n_blocks, rng):
+        """Yield the blocks of one epoch, a few at a time.
+
+        Parameters
+        ----------
+        n_blocks : int
+            How many to yield in all; those past the corpus are padding.
+        rng : numpy.random.Generator
+
+        Yields
+        ------
+        blocks : Blocks
+        """
+        noise_table = self._noise_table(rng)
+        n_left = n_blocks
+        stream = np.empty(0, np.int32)
+        for pieces in self._shuffled_pieces(rng):
+            stream = np.concatenate((stream, self._pack(pieces, rng)))
+            n_full = min(len(stream) // self.block_size, n_left)
+            if n_full:
+                yield self._draw(stream[: n_full * self.block_size], noise_table, rng)
+                stream = stream[n_full * self.block_size :]
+                n_left -= n_full
+        if n_left:
+            rest = np.zeros(n_left * self.block_size, np.int32)
+            rest[: len(stream)] = stream
+            yield self._draw(rest, noise_table, rng)
+
+    def _shuffled_pieces(self, rng):
+        pieces = rng.permutation(len(self.starts))
+        n_before = np.cumsum(self.lengths[pieces])
+        stops = np.searchsorted(n_before, np.arange(TOKENS_AT_A_TIME, n_before[-1], TOKENS_AT_A_TIME))
+        return np.split(pieces, stops)
+
+    def _pack(self, pieces, rng):
+        lengths = self.lengths[pieces]
+        piece = np.repeat(np.arange(len(pieces)), lengths)
+        first_position = np.cumsum(lengths) - lengths
+        token_ids = self.token_ids[np.arange(len(piece)) + (self.starts[pieces] - first_position)[piece]]
+        is_kept = rng.random(len(token_ids), np.float32) < self.keep_probability[token_ids]
+        token_ids, piece = token_ids[is_kept], piece[is_kept]
+        packed = np.zeros(len(token_ids) + self.window * len(pieces), np.int32)
+        packed[np.arange(len(token_ids)) + self.window * piece] = token_ids
+        return packed
+
+    def _noise_table(self, rng):
+        # Systematic sampling: token t stands in the table floor or ceil(size * probability) times, and on average,
+        # over the epochs' random offsets, exactly size * probability times, however rare it is.
+        last = np.ceil(self.noise_cumulative / self.noise_cumulative[-1] * NOISE_TABLE_SIZE - rng.random())
+        n_entries = np.diff(last.astype(np.int64), prepend=0)
+        return np.repeat(np.arange(1, len(n_entries) + 1, dtype=np.int32), n_entries)
+
+    def _draw(self, stream, noise_table, rng):
+        token_ids = stream.reshape(-1, self.block_size)
+        n_blocks = len(token_ids)
+        widths = rng.integers(1, self.window, n_blocks, np.int32, endpoint=True)
+        entries = rng.integers(0, len(noise_table), (n_blocks, *self.noise_shape), np.int32)
+        return Blocks(token_ids, widths, noise_table[entries])
+
+
+def _cut(offsets, longest):
+    """Cut documents into pieces of at most `longest` tokens, so that a long one is shuffled and read piecewise."""
+    lengths = np.diff(offsets)
+    n_pieces = -(-lengths // longest)
+    piece_in_document = np.arange(n_pieces.sum()) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)
+    starts = np.repeat(offsets[:-1], n_pieces) + piece_in_document * longest
+    return starts, np.minimum(np.repeat(offsets[1:], n_pieces) - starts, longest)

@@ -1,0 +1,164 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from sk_cbow._blocks import BlockMaker, default_block_size, keep_probability, noise_probability
+
+WINDOW = 3
+
+
+def blocks_of(documents, *, keep=1.0, n_tokens=None, block_size=128, noise=None):
+    token_ids = np.concatenate(documents).astype(np.int32)
+    offsets = np.cumsum([0, *map(len, documents)])
+    n_tokens = n_tokens or token_ids.max()
+    return BlockMaker(
+        token_ids,
+        offsets,
+        keep_probability=np.full(n_tokens, keep),
+        noise_probability=np.full(n_tokens, 1 / n_tokens) if noise is None else noise,
+        window=WINDOW,
+        block_size=block_size,
+    )
+
+
+def one_epoch(maker, seed=0, n_blocks=None):
+    parts = list(maker.epoch(n_blocks or maker.n_blocks, np.random.default_rng(seed)))
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+
+def split_at_padding(stream):
+    return [
+        tuple(piece[piece > 0].tolist()) for piece in np.split(stream, np.flatnonzero(stream == 0)) if any(piece > 0)
+    ]
+
+
+def some_documents(n_documents=300, n_tokens=40, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.integers(1, n_tokens + 1, length) for length in rng.integers(1, 25, n_documents)]
+
+
+def test_keep_rule_is_word2vecs():
+    counts = np.array([900, 90, 9, 1])
+    share = counts / 1000
+    expected = np.minimum(1, np.sqrt(0.01 / share) + 0.01 / share)
+    np.testing.assert_allclose(keep_probability(counts, 0.01), expected)
+    assert keep_probability(np.array([10]), 0.0001)[0] == pytest.approx(0.0101)
+    np.testing.assert_array_equal(keep_probability(counts, 0), np.ones(4))
+
+
+@pytest.mark.parametrize("ns_exponent", [0.75, 0, 1, -0.5])
+def test_noise_distribution(ns_exponent):
+    counts = np.array([16, 8, 1])
+    weights = counts.astype(float) ** ns_exponent
+    expected = weights / weights.sum()
+    np.testing.assert_allclose(noise_probability(counts, ns_exponent), expected)
+
+
+@pytest.mark.parametrize(("ns_exponent", "expected"), [(1000, [1, 0, 0]), (-1000, [0, 0, 1])])
+def test_no_exponent_overflows(ns_exponent, expected):
+    np.testing.assert_allclose(noise_probability(np.array([16, 8, 1]), ns_exponent), expected, atol=1e-12)
+
+
+def test_without_subsampling_an_epoch_holds_every_document_once_and_nothing_else():
+    documents = some_documents()
+    maker = blocks_of(documents)
+    token_ids, _, _ = one_epoch(maker)
+    assert token_ids.shape == (maker.n_blocks, 128)
+    # Documents are cut where a block ends; one stream of all blocks has them whole.
+    assert Counter(split_at_padding(token_ids.ravel())) == Counter(tuple(document.tolist()) for document in documents)
+
+
+def test_documents_stand_window_apart():
+    stream = one_epoch(blocks_of([[1, 2], [3], [4, 5, 6]]))[0].ravel()
+    used = np.flatnonzero(stream)
+    gaps = np.diff(used)[np.diff(used) > 1]
+    assert gaps.tolist() == [WINDOW + 1, WINDOW + 1]
+
+
+def test_epochs_differ_and_one_seed_gives_the_same_blocks():
+    maker = blocks_of(some_documents(), keep=0.5)
+    first, same, other = one_epoch(maker, 0), one_epoch(maker, 0), one_epoch(maker, 1)
+    for a, b, c in zip(first, same, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert (a != c).any()
+
+
+def test_documents_are_shuffled_but_their_words_keep_their_order():
+    documents = [[2 * number + 1, 2 * number + 2] for number in range(200)]
+    pairs = split_at_padding(one_epoch(blocks_of(documents))[0].ravel())
+    assert sorted(pairs) == [tuple(pair) for pair in documents]
+    assert pairs != [tuple(pair) for pair in documents]
+
+
+def test_subsampling_keeps_each_token_at_its_rate():
+    rng = np.random.default_rng(0)
+    documents = rng.integers(1, 3, (4000, 10))
+    rates = np.array([0.2, 0.9])
+    maker = BlockMaker(
+        documents.ravel().astype(np.int32),
+        np.arange(0, 40_001, 10),
+        keep_probability=rates,
+        noise_probability=np.full(2, 0.5),
+        window=WINDOW,
+        block_size=512,
+    )
+    kept = np.bincount(one_epoch(maker)[0].ravel(), minlength=3)[1:]
+    count = np.bincount(documents.ravel())[1:]
+    deviation = np.sqrt(count * rates * (1 - rates))
+    assert (abs(kept - count * rates) < 4 * deviation).all()
+
+
+def test_an_epoch_has_room_for_what_subsampling_keeps():
+    maker = blocks_of(some_documents(2000), keep=0.5)
+    lengths = [np.count_nonzero(one_epoch(maker, seed)[0][-1]) for seed in range(30)]
+    full = sum(length == 128 for length in lengths)
+    assert full <= 3  # two standard deviations: about one epoch in forty
+
+
+def test_more_blocks_than_needed_are_padding():
+    maker = blocks_of([[1, 2, 3]])
+    token_ids, widths, noise_ids = one_epoch(maker, n_blocks=4)
+    assert len(token_ids) == len(widths) == len(noise_ids) == 4
+    assert np.count_nonzero(token_ids) == 3
+
+
+def test_a_document_longer_than_a_block_is_cut_and_nothing_lost():
+    document = np.arange(1, 1001)
+    stream = one_epoch(blocks_of([document]))[0].ravel()
+    assert sorted(stream[stream > 0]) == document.tolist()
+
+
+def test_a_corpus_is_made_into_blocks_piece_by_piece():
+    maker = blocks_of(np.ones((30_000, 20), int))
+    parts = [len(part.token_ids) for part in maker.epoch(maker.n_blocks, np.random.default_rng(0))]
+    assert sum(parts) == maker.n_blocks
+    assert max(parts) < maker.n_blocks / 3
+
+
+def test_widths_are_uniform_from_one_to_window():
+    _, widths, _ = one_epoch(blocks_of(np.ones((12_000, 20), int)))
+    share = np.bincount(widths, minlength=WINDOW + 1) / len(widths)
+    assert share[0] == 0
+    np.testing.assert_allclose(share[1:], 1 / WINDOW, atol=0.05)
+
+
+def test_noise_follows_its_distribution_and_is_never_padding():
+    probability = np.array([0.5, 0.3, 0.15, 0.05])
+    _, _, noise_ids = one_epoch(blocks_of(np.tile([1, 2, 3, 4], (4000, 5)), noise=probability))
+    share = np.bincount(noise_ids.ravel(), minlength=5) / noise_ids.size
+    assert share[0] == 0
+    np.testing.assert_allclose(share[1:], probability, atol=0.01)
+
+
+def test_noise_reaches_tokens_rarer_than_the_table_has_entries():
+    n_tokens = 2**21
+    maker = blocks_of([[1, 2]], n_tokens=n_tokens, noise=np.full(n_tokens, 1 / n_tokens))
+    tables = [maker._noise_table(np.random.default_rng(seed)) for seed in range(8)]
+    assert {len(table) for table in tables} == {2**20}
+    assert len(np.unique(np.concatenate(tables))) == n_tokens
+
+
+def test_block_size_is_rounded_up_and_grows_with_the_corpus():
+    assert blocks_of([[1, 2]], block_size=65).block_size == 128
+    assert [default_block_size(n) for n in (2, 50_000, 500_000, 5_000_000, 10**9)] == [512, 512, 1024, 4096, 4096]
