@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from sk_cbow._similarity import nearest
+
+VOCABULARY = {"east": 0, "north": 1, "northeast": 2, "west": 3, 7: 4}
+EMBEDDINGS = np.array([[2, 0], [0, 3], [1, 1], [-1, 0], [3, 1]], np.float32)
+
+
+def test_neighbours_of_a_token_by_hand():
+    neighbours = nearest("east", (), 10, VOCABULARY, EMBEDDINGS)
+    assert [token for token, _ in neighbours] == [7, "northeast", "north", "west"]
+    np.testing.assert_allclose([cosine for _, cosine in neighbours], [3 / 10**0.5, 0.5**0.5, 0, -1], atol=1e-6)
+
+
+def test_tokens_count_at_unit_length_and_negatives_are_subtracted():
+    # (0, 1) + (1, 0) - (-1, 0) points to (2, 1): nearest is (3, 1), then (1, 1).
+    neighbours = nearest(["north", "east"], "west", 2, VOCABULARY, EMBEDDINGS)
+    assert [token for token, _ in neighbours] == [7, "northeast"]
+    assert neighbours[0][1] == pytest.approx(7 / 50**0.5)
+
+
+def test_a_vector_is_taken_as_it_is_and_leaves_nothing_out():
+    assert nearest(np.array([0.0, 0.1]), (), 1, VOCABULARY, EMBEDDINGS)[0][0] == "north"
+    weighed = nearest(["east", np.array([0.0, 100.0])], (), 1, VOCABULARY, EMBEDDINGS)
+    assert weighed[0][0] == "north"
+
+
+def test_integer_tokens_and_topn():
+    assert nearest(7, (), 1, VOCABULARY, EMBEDDINGS)[0][0] == "east"
+    assert len(nearest(7, (), 100, VOCABULARY, EMBEDDINGS)) == 4
+    assert nearest(7, (), 0, VOCABULARY, EMBEDDINGS) == []
+
+
+def test_agrees_with_the_definition_on_random_vectors():
+    rng = np.random.default_rng(0)
+    embeddings = rng.normal(size=(30, 5)).astype(np.float32)
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    query = unit[3] + unit[4] - unit[5]
+    cosine = unit @ query / np.linalg.norm(query)
+    expected = [row for row in np.argsort(-cosine) if row not in (3, 4, 5)][:10]
+    neighbours = nearest([3, 4], [5], 10, {row: row for row in range(30)}, embeddings)
+    assert [token for token, _ in neighbours] == expected
+    np.testing.assert_allclose([similarity for _, similarity in neighbours], cosine[expected], rtol=1e-5)
+
+
+def test_errors_say_what_to_do():
+    with pytest.raises(KeyError, match="token 'south' is not in the vocabulary of 5 tokens"):
+        nearest(["east", "south"], (), 1, VOCABULARY, EMBEDDINGS)
+    with pytest.raises(ValueError, match="both empty: ask with at least one token"):
+        nearest([], (), 1, VOCABULARY, EMBEDDINGS)
+    with pytest.raises(ValueError, match=r"shape \(3,\) .* pass a token, or 2 numbers"):
+        nearest(np.ones(3), (), 1, VOCABULARY, EMBEDDINGS)
