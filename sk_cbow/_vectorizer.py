@@ -1,0 +1,331 @@
+"""The scikit-learn shell: documents in, document vectors out."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sk_cbow._blocks import BlockMaker, default_block_size, keep_probability, noise_probability
+from sk_cbow._documents import token_lists
+from sk_cbow._pooling import mean_vectors
+from sk_cbow._similarity import nearest
+from sk_cbow._vocabulary import look_up, read_corpus
+
+
+class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Turn tokenized documents into averages of word vectors that are learned from the documents themselves.
+
+    `fit` trains a continuous bag of words [1]_ with negative sampling [2]_: the average of the words around a place
+    is to tell the word that stands there from words drawn at random. It needs no labels, for it makes its own targets.
+    Context, target and noise words go through one shared Keras ``Embedding`` layer. `transform` returns, for each
+    document, the mean vector of its known tokens.
+
+    The loss carries the offset log(`negative`) [3]_, and rows are updated by row-wise Adagrad [4]_ with the true
+    gradient of the averaged context.
+
+    Parameters
+    ----------
+    vector_size : int, default=100
+        Length of a word vector, and so of a document vector.
+
+    window : int, default=5
+        Most words on each side of a target that are its context. The number used is drawn uniformly from 1..window.
+
+    min_count : int, default=5
+        Tokens that occur fewer times than this in the corpus are left out.
+
+    max_vocab : int or None, default=None
+        Keep at most so many tokens, the most frequent.
+
+    sample : float, default=1e-3
+        Subsampling threshold for frequent tokens. In each epoch, an occurrence of a token with share f of the corpus
+        takes part with probability min(1, sqrt(sample / f) + sample / f). 0 keeps every occurrence.
+
+    negative : int, default=5
+        Noise words per target, in expectation.
+
+    ns_exponent : float, default=0.75
+        Noise words are drawn with probability proportional to count ** ns_exponent: 1 follows the corpus, 0 draws all
+        tokens alike, and a negative value prefers rare ones.
+
+    shared_embedding : bool, default=True
+        Whether one table serves context, target and noise words. If False, target and noise words have a table of
+        their own, and `embeddings_` is the sum of both.
+
+    epochs : int, default=5
+        Passes over the corpus.
+
+    learning_rate : float, default=0.3
+        Of row-wise Adagrad, at the start; it falls linearly to zero over training.
+
+    batch_size : int or "auto", default="auto"
+        Tokens in a training block, which is one step of training; rounded up to a multiple of 64. "auto" takes about
+        512 blocks an epoch, of 512 to 4096 tokens: small corpora need many small steps, large ones are faster in
+        large blocks.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides the initial vectors, the order of documents, subsampling, window widths and noise. An int gives the
+        same bits in every fit on the same machine, whatever the number of threads. None takes fresh entropy and leaves
+        NumPy's global state alone.
+
+    verbose : {0, 1, 2}, default=0
+        Keras' progress: 0 is silent, 1 a bar, 2 a line for each epoch.
+
+    Attributes
+    ----------
+    vocabulary_ : dict
+        Token -> row of `embeddings_`, by falling count.
+
+    embeddings_ : ndarray of shape (n_tokens, vector_size), float32
+        The word vectors.
+
+    token_counts_ : ndarray of shape (n_tokens,), int64
+        Occurrences of each token in the corpus.
+
+    loss_curve_ : list of float
+        Mean loss of a target and its noise, one value for each epoch.
+
+    n_iter_ : int
+        Number of epochs run.
+
+    See Also
+    --------
+    sklearn.feature_extraction.text.TfidfVectorizer : Sparse weighted counts of tokens; often better where labels are
+        many and texts long.
+
+    Notes
+    -----
+    `fit` imports TensorFlow; nothing else does, neither `transform` nor unpickling. The width of the window is drawn
+    once a block, noise words are shared by 64 neighbouring targets, and noise equal to the target is dropped.
+
+    References
+    ----------
+    .. [1] T. Mikolov, K. Chen, G. Corrado and J. Dean (2013). Efficient estimation of word representations in vector
+       space. ICLR workshop.
+    .. [2] T. Mikolov, I. Sutskever, K. Chen, G. Corrado and J. Dean (2013). Distributed representations of words and
+       phrases and their compositionality. NeurIPS.
+    .. [3] O. Levy and Y. Goldberg (2014). Neural word embedding as implicit matrix factorization. NeurIPS.
+    .. [4] J. Duchi, E. Hazan and Y. Singer (2011). Adaptive subgradient methods for online learning and stochastic
+       optimization. JMLR 12.
+
+    Examples
+    --------
+    >>> from sk_cbow import CBOWVectorizer
+    >>> documents = [["to", "be", "or", "not", "to", "be"], ["let", "it", "be"]] * 10
+    >>> vectorizer = CBOWVectorizer(vector_size=8, random_state=0).fit(documents)
+    >>> vectorizer.transform(documents).shape
+    (20, 8)
+    >>> list(vectorizer.vocabulary_)
+    ['be', 'to', 'or', 'not', 'let', 'it']
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "vector_size": [Interval(Integral, 1, None, closed="left")],
+        "window": [Interval(Integral, 1, None, closed="left")],
+        "min_count": [Interval(Integral, 1, None, closed="left")],
+        "max_vocab": [Interval(Integral, 1, None, closed="left"), None],
+        "sample": [Interval(Real, 0, None, closed="left")],
+        "negative": [Interval(Integral, 1, None, closed="left")],
+        "ns_exponent": [Interval(Real, None, None, closed="neither")],
+        "shared_embedding": ["boolean"],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "random_state": ["random_state"],
+        "verbose": [Interval(Integral, 0, 2, closed="both")],
+    }
+
+    def __init__(
+        self,
+        vector_size=100,
+        *,
+        window=5,
+        min_count=5,
+        max_vocab=None,
+        sample=1e-3,
+        negative=5,
+        ns_exponent=0.75,
+        shared_embedding=True,
+        epochs=5,
+        learning_rate=0.3,
+        batch_size="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.vector_size = vector_size
+        self.window = window
+        self.min_count = min_count
+        self.max_vocab = max_vocab
+        self.sample = sample
+        self.negative = negative
+        self.ns_exponent = ns_exponent
+        self.shared_embedding = shared_embedding
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn a vector for every token of the vocabulary.
+
+        Parameters
+        ----------
+        X : iterable of documents
+            A document is a sequence of tokens, a token a string or an integer. X is read once; a generator will do.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : CBOWVectorizer
+            The fitted vectorizer.
+
+        Raises
+        ------
+        TypeError
+            If X is not an iterable of documents, a document not a sequence of tokens, or a token neither string nor
+            integer.
+        ValueError
+            If X has no documents, no token occurs `min_count` times, or no document has two tokens of the vocabulary;
+            if training diverges because `learning_rate` is too large.
+        """
+        self._fit(X)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X, y=None):
+        """Learn the word vectors and return the documents' vectors, reading the documents only once.
+
+        Parameters
+        ----------
+        X : iterable of documents
+            As in `fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        document_vectors : ndarray of shape (n_documents, vector_size), float32
+            The same as ``fit(X).transform(X)``.
+        """
+        corpus = self._fit(X)
+        return mean_vectors(corpus.token_ids - 1, corpus.offsets, self.embeddings_)
+
+    def _fit(self, X):
+        corpus = read_corpus(token_lists(X), min_count=self.min_count, max_vocab=self.max_vocab)
+        rng = _generator(self.random_state)
+        blocks = BlockMaker(
+            corpus.token_ids,
+            corpus.offsets,
+            keep_probability=keep_probability(corpus.token_counts, self.sample),
+            noise_probability=noise_probability(corpus.token_counts, self.ns_exponent),
+            window=self.window,
+            block_size=default_block_size(len(corpus.token_ids)) if self.batch_size == "auto" else self.batch_size,
+        )
+        from sk_cbow._model import train  # here, because it imports TensorFlow
+
+        tables, loss_curve = train(
+            blocks,
+            n_tokens=len(corpus.vocabulary),
+            vector_size=self.vector_size,
+            negative=self.negative,
+            shared_embedding=self.shared_embedding,
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            rng=rng,
+            verbose=self.verbose,
+        )
+        embeddings = sum(tables)[1:]
+        if not np.isfinite(embeddings).all():
+            raise ValueError(
+                f"training with learning_rate={self.learning_rate} gave vectors that are not finite: lower it"
+            )
+        self.vocabulary_ = corpus.vocabulary
+        self.token_counts_ = corpus.token_counts
+        self.embeddings_ = embeddings
+        self.loss_curve_ = loss_curve
+        self.n_iter_ = len(loss_curve)
+        return corpus
+
+    def transform(self, X):
+        """Average the vectors of each document's known tokens.
+
+        Parameters
+        ----------
+        X : iterable of documents
+            As in `fit`.
+
+        Returns
+        -------
+        document_vectors : ndarray of shape (n_documents, vector_size), float32
+            A document with no known token has the zero vector.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        TypeError
+            As in `fit`.
+        """
+        check_is_fitted(self)
+        rows, offsets = look_up(token_lists(X), self.vocabulary_)
+        return mean_vectors(rows, offsets, self.embeddings_)
+
+    def most_similar(self, positive, negative=(), topn=10):
+        """Find the tokens whose vectors are nearest, by cosine, to a sum and difference of vectors.
+
+        The query is the mean of the `positive` unit vectors and of the `negative` ones with their sign turned
+        (Mikolov et al., 2013: "king" + "woman" - "man" is near "queen").
+
+        Parameters
+        ----------
+        positive, negative : token, or list of tokens and vectors
+            A token stands for its vector at unit length; an ndarray of shape (vector_size,) is taken as it is.
+        topn : int, default=10
+            Number of tokens to return.
+
+        Returns
+        -------
+        neighbours : list of (token, similarity)
+            By falling cosine similarity, -1..1; the tokens asked with are left out.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        KeyError
+            If a token is not in the vocabulary.
+        ValueError
+            If nothing is asked with, or a vector has another length.
+
+        Examples
+        --------
+        >>> from sk_cbow import CBOWVectorizer
+        >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
+        >>> sorted(token for token, similarity in vectorizer.most_similar("tea", topn=2))
+        ['cup', 'milk']
+        """
+        check_is_fitted(self)
+        return nearest(positive, negative, topn, self.vocabulary_, self.embeddings_)
+
+    @property
+    def _n_features_out(self):
+        return self.embeddings_.shape[1]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _generator(random_state):
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**32, dtype=np.uint32)
+    return np.random.default_rng(random_state)
