@@ -243,6 +243,9 @@ def block_gradients(context_table, target_table, token_ids, width, noise_ids, *,
     optimum of negative sampling is the pointwise mutual information less log k (Levy & Goldberg, 2014), and a shared
     table, in which unrelated words are orthogonal, could not reach that offset through its vectors.
 
+    Group g is every n_groups-th position from g on. Its targets are far apart and their contexts differ, so that
+    sharing noise costs little: among neighbours, a noise word would see nearly the same context again and again.
+
     Returns
     -------
     loss, n_targets : scalar tensors
@@ -269,6 +272,13 @@ def block_gradients(context_table, target_table, token_ids, width, noise_ids, *,
             ]
         )
 
+    def by_group(values):
+        """Rows of a block as (n_groups, group_size, columns); a group is every n_groups-th position of the block."""
+        return tf.transpose(tf.reshape(values, [-1, n_groups, values.shape[1]]), [1, 0, 2])
+
+    def in_order(grouped):
+        return tf.reshape(tf.transpose(grouped, [1, 0, 2]), [block_size, -1])
+
     is_token = tf.cast(token_ids != 0, tf.float32)[:, None]  # (block_size, 1)
     n_context = window_sum(is_token)
     is_target = is_token * tf.cast(n_context > 0, tf.float32)
@@ -276,21 +286,19 @@ def block_gradients(context_table, target_table, token_ids, width, noise_ids, *,
     hidden = window_sum(tf.gather(context_table, token_ids)) * target_per_context  # (block_size, vector_size)
 
     target_vectors = tf.gather(target_table, token_ids)
-    probability = tf.sigmoid(tf.reduce_sum(hidden * target_vectors, axis=1, keepdims=True) - log_k)
+    probability = tf.sigmoid(_row_sums(hidden * target_vectors) - log_k)
 
     # Noise that happens to be the target is dropped, not drawn again.
-    grouped_hidden = tf.reshape(hidden, [n_groups, -1, hidden.shape[1]])  # (n_groups, group_size, vector_size)
+    grouped_hidden = by_group(hidden)  # (n_groups, group_size, vector_size)
     noise_vectors = tf.gather(target_table, noise_ids)  # (n_groups, noise_per_group, vector_size)
     noise_probability = tf.sigmoid(tf.matmul(grouped_hidden, noise_vectors, transpose_b=True) - log_k)
-    is_noise = tf.cast(tf.reshape(token_ids, [n_groups, -1, 1]) != noise_ids[:, None, :], tf.float32)
-    noise_weight = negative / noise_per_group * is_noise * tf.reshape(is_target, [n_groups, -1, 1])
+    is_noise = tf.cast(by_group(token_ids[:, None]) != noise_ids[:, None, :], tf.float32)
+    noise_weight = negative / noise_per_group * is_noise * by_group(is_target)
 
     target_error = is_target * (probability - 1)  # (block_size, 1)
     noise_error = noise_weight * noise_probability  # (n_groups, group_size, noise_per_group)
 
-    hidden_gradient = target_error * target_vectors + tf.reshape(
-        tf.matmul(noise_error, noise_vectors), [block_size, -1]
-    )
+    hidden_gradient = target_error * target_vectors + in_order(tf.matmul(noise_error, noise_vectors))
     context_gradient = is_token * window_sum(hidden_gradient * target_per_context)
     target_gradient = target_error * hidden
     noise_gradient = tf.matmul(noise_error, grouped_hidden, transpose_a=True)
@@ -314,7 +322,12 @@ def update_rows(table, accumulator, ids, gradients, learning_rate):
     learning_rate : scalar tensor
     """
     # tensor_scatter and assign become XLA's scatter in place: fast, and bit-reproducible at any number of threads.
-    squares = tf.reduce_mean(tf.square(gradients), axis=1)
+    squares = _row_sums(tf.square(gradients))[:, 0] / gradients.shape[1]
     accumulator.assign(tf.tensor_scatter_nd_add(accumulator, ids[:, None], squares))
     rates = learning_rate * tf.math.rsqrt(tf.gather(accumulator, ids) + ADAGRAD_EPSILON)
     table.assign(tf.tensor_scatter_nd_sub(table, ids[:, None], rates[:, None] * gradients))
+
+
+def _row_sums(matrix):
+    # A product with ones: XLA's own sums over rows are not vectorized on CPU, and took three times as long.
+    return tf.matmul(matrix, tf.ones((matrix.shape[1], 1)))

@@ -62,7 +62,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Of row-wise Adagrad, at the start; it falls linearly to zero over training.
 
     batch_size : int or "auto", default="auto"
-        Tokens in a training block, which is one step of training; rounded up to a multiple of 64. "auto" takes about
+        Tokens in a training block, which is one step of training; rounded up to a multiple of 128. "auto" takes about
         512 blocks an epoch, of 512 to 4096 tokens: small corpora need many small steps, large ones are faster in
         large blocks.
 
@@ -99,7 +99,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Notes
     -----
     `fit` imports TensorFlow; nothing else does, neither `transform` nor unpickling. The width of the window is drawn
-    once a block, noise words are shared by 64 neighbouring targets, and noise equal to the target is dropped.
+    once a block, groups of 128 targets from all over a block share their noise words, and noise equal to the target is
+    dropped.
 
     References
     ----------

@@ -30,12 +30,11 @@ def random_block(seed=0, block_size=64, n_groups=4, noise_per_group=6):
 def textbook_examples(token_ids, width, noise_ids):
     """The examples of a block one by one, as the textbook model takes them, with the weight of each noise word."""
     words, contexts, noises, weights = [], [], [], []
-    group_size = len(token_ids) // len(noise_ids)
     for position, word in enumerate(token_ids):
         around = [*range(position - width, position), *range(position + 1, position + width + 1)]
         context = [token_ids[place] for place in around if 0 <= place < len(token_ids) and token_ids[place]]
         if word and context:
-            noise = noise_ids[position // group_size]
+            noise = noise_ids[position % len(noise_ids)]
             words.append([word])
             contexts.append(context + [0] * (2 * WINDOW - len(context)))
             noises.append(noise)
