@@ -1,7 +1,7 @@
 """Token ids -> epochs of training blocks: subsample, shuffle, pack into rows of equal length, draw noise.
 
-A block is a row of `block_size` token ids in which documents stand one after the other, `window` padding ids (0) apart,
-so that no context crosses a document's end. Nothing here knows how a block is trained on.
+A block is a row of `block_size` token ids in which documents stand one after the other, so many padding ids (0) apart
+that no context crosses a document's end. Nothing here knows how a block is trained on.
 """
 
 import math
@@ -45,9 +45,9 @@ def noise_probability(token_counts, ns_exponent):
     return weights / weights.sum()
 
 
-def default_block_size(n_tokens):
-    """Power of two that makes about 512 blocks an epoch, within 512..4096: few tokens need many small steps."""
-    return 2 ** int(np.clip(round(math.log2(n_tokens / 512)), 9, 12))
+def default_block_size(n_occurrences):
+    """Power of two that makes about 512 blocks an epoch, within 256..4096: a small corpus needs many small steps."""
+    return 2 ** int(np.clip(round(math.log2(n_occurrences / 512)), 8, 12))
 
 
 class BlockMaker:
@@ -70,6 +70,8 @@ class BlockMaker:
 
     Attributes
     ----------
+    reach : int
+        The window, or less if no document is so long; documents stand so far apart.
     block_size : int
         Tokens in a block.
     noise_shape : tuple (n_groups, noise_per_group)
@@ -85,6 +87,7 @@ class BlockMaker:
         self.block_size = n_groups * TARGETS_PER_GROUP
         self.noise_shape = (n_groups, NOISE_PER_GROUP)
         self.starts, self.lengths = _cut(offsets, self.block_size)
+        self.reach = int(min(window, self.lengths.max() - 1))
         self.keep_probability = np.concatenate(([0], keep_probability)).astype(np.float32)  # by token id
         self.noise_cumulative = np.cumsum(noise_probability)
         self.n_blocks = self._blocks_an_epoch()
@@ -96,7 +99,7 @@ class BlockMaker:
         mean = counts @ self.keep_probability
         variance = counts @ (self.keep_probability * (1 - self.keep_probability))
         n_kept = mean + 2 * math.sqrt(variance)
-        return math.ceil((n_kept + self.window * len(self.starts)) / self.block_size)
+        return math.ceil((n_kept + self.reach * len(self.starts)) / self.block_size)
 
     def epoch(self, n_blocks, rng):
         """Yield the blocks of one epoch, a few at a time.
@@ -139,8 +142,8 @@ class BlockMaker:
         token_ids = self.token_ids[np.arange(len(piece)) + (self.starts[pieces] - first_position)[piece]]
         is_kept = rng.random(len(token_ids), np.float32) < self.keep_probability[token_ids]
         token_ids, piece = token_ids[is_kept], piece[is_kept]
-        packed = np.zeros(len(token_ids) + self.window * len(pieces), np.int32)
-        packed[np.arange(len(token_ids)) + self.window * piece] = token_ids
+        packed = np.zeros(len(token_ids) + self.reach * len(pieces), np.int32)
+        packed[np.arange(len(token_ids)) + self.reach * piece] = token_ids
         return packed
 
     def _noise_table(self, rng):
@@ -155,13 +158,17 @@ class BlockMaker:
         n_blocks = len(token_ids)
         widths = rng.integers(1, self.window, n_blocks, np.int32, endpoint=True)
         entries = rng.integers(0, len(noise_table), (n_blocks, *self.noise_shape), np.int32)
-        return Blocks(token_ids, widths, noise_table[entries])
+        return Blocks(token_ids, np.minimum(widths, self.reach), noise_table[entries])
 
 
 def _cut(offsets, longest):
-    """Cut documents into pieces of at most `longest` tokens, so that a long one is shuffled and read piecewise."""
+    """Cut documents into pieces of 2..longest tokens, so that a long one is shuffled and read piecewise.
+
+    A piece of one token is left out: it has no context, and is nobody's.
+    """
     lengths = np.diff(offsets)
     n_pieces = -(-lengths // longest)
     piece_in_document = np.arange(n_pieces.sum()) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)
     starts = np.repeat(offsets[:-1], n_pieces) + piece_in_document * longest
-    return starts, np.minimum(np.repeat(offsets[1:], n_pieces) - starts, longest)
+    lengths = np.minimum(np.repeat(offsets[1:], n_pieces) - starts, longest)
+    return starts[lengths > 1], lengths[lengths > 1]

@@ -28,7 +28,9 @@ def token_lists(X):
     """
     if isinstance(X, (str, bytes)):
         raise TypeError(f"X is {_shown(X)}: pass a list of documents, each a list of tokens, as in [text.split()]")
-    if not isinstance(X, Iterable):
+    if hasattr(X, "columns"):
+        raise TypeError(f"X is a {type(X).__name__} of columns {list(X.columns)}: pass one column, the documents")
+    if not _is_ordered(X):
         raise TypeError(f"X is {_shown(X)}: pass a list of documents, each a list of tokens")
     for number, document in enumerate(X):
         tokens = _tokens(document, number)
@@ -42,12 +44,15 @@ def _tokens(document, number):
         return document
     if isinstance(document, (str, bytes)):
         raise TypeError(f"document {number} is {_shown(document)}: pass a list of tokens, as document.split() gives")
-    if not isinstance(document, Iterable) or getattr(document, "ndim", 1) == 0:
+    if not _is_ordered(document):
         raise TypeError(f"document {number} is {_shown(document)}: pass a list of tokens, or [] for an empty document")
-    if isinstance(document, (Mapping, Set)):
-        raise TypeError(f"document {number} is {_shown(document)}: pass a list of tokens, whose order is the text's")
     # An array's own tolist gives Python's strings and integers, whose hashes are the fast ones.
     return document.tolist() if hasattr(document, "tolist") else list(document)
+
+
+def _is_ordered(value):
+    is_scalar_array = getattr(value, "ndim", 1) == 0
+    return isinstance(value, Iterable) and not isinstance(value, (Mapping, Set)) and not is_scalar_array
 
 
 def _check_tokens(tokens, number):

@@ -22,6 +22,10 @@ ADAGRAD_EPSILON = 1e-10  # only against division by zero: squared gradients are 
 class CBOW(keras.Model):
     """Continuous bag of words with negative sampling (Mikolov et al., 2013a, 2013b).
 
+    Calling the model is the textbook forward pass, example by example. Training does not call it: `train_step` takes
+    whole blocks and works on the weights of the same layers, along the gradient that automatic differentiation of the
+    textbook pass would give.
+
     Parameters
     ----------
     tables : sequence of one or two ndarrays of shape (n_rows, vector_size)
@@ -30,7 +34,7 @@ class CBOW(keras.Model):
     window : int
         Most context words on each side.
     negative : int
-        Noise words per target, in expectation.
+        How many noise words a target's noise counts for.
     """
 
     def __init__(self, tables, *, window, negative):
@@ -56,7 +60,7 @@ class CBOW(keras.Model):
         noise_products : tensor of shape (batch, negative)
         """
         word_index, context, negative_samples = inputs
-        is_word = keras.ops.cast(context != 0, "float32")[:, :, None]  # (batch, 2 * window, 1)
+        is_word = keras.ops.cast(self.context_embedding.compute_mask(context), "float32")[:, :, None]
         n_context = keras.ops.sum(is_word, axis=1)
         hidden = keras.ops.sum(is_word * self.context_embedding(context), axis=1) / keras.ops.maximum(n_context, 1)
         return (
@@ -120,7 +124,7 @@ def train(blocks, *, n_tokens, vector_size, negative, shared_embedding, epochs, 
         Mean loss of a target and its noise, one value for each epoch.
     """
     tables = initial_tables(n_tokens, vector_size, 1 if shared_embedding else 2, rng)
-    model = CBOW(tables, window=blocks.window, negative=negative)
+    model = CBOW(tables, window=blocks.reach, negative=negative)
     try:
         loss_curve = _fit_model(model, blocks, epochs, learning_rate, rng, verbose)
         return [table.numpy()[: n_tokens + 1] for table in model.tables], loss_curve
@@ -169,9 +173,13 @@ def _with_spare_rows(n_rows):
 
 
 def _whole_calls(n_blocks):
-    """Round the blocks of an epoch up to whole calls of the training function, for Keras makes no shorter ones."""
-    sizes = range(min(MOST_BLOCKS_PER_CALL, n_blocks), min(MOST_BLOCKS_PER_CALL // 2, n_blocks - 1), -1)
-    blocks_per_call = min(sizes, key=lambda size: -n_blocks % size)
+    """Round the blocks of an epoch up to whole calls of the training function, for Keras makes no shorter ones.
+
+    There are four calls at least, for TensorFlow logs warnings when too many calls of a function trace it anew.
+    """
+    n_blocks = max(n_blocks, 4)
+    most = min(MOST_BLOCKS_PER_CALL, n_blocks // 4)
+    blocks_per_call = min(range(most, most // 2, -1), key=lambda size: -n_blocks % size)
     return n_blocks + -n_blocks % blocks_per_call, blocks_per_call
 
 
@@ -282,31 +290,28 @@ def block_gradients(context_table, target_table, token_ids, width, noise_ids, *,
     is_token = tf.cast(token_ids != 0, tf.float32)[:, None]  # (block_size, 1)
     n_context = window_sum(is_token)
     is_target = is_token * tf.cast(n_context > 0, tf.float32)
-    target_per_context = is_target / tf.maximum(n_context, 1)
-    hidden = window_sum(tf.gather(context_table, token_ids)) * target_per_context  # (block_size, vector_size)
+    context_weight = is_target / tf.maximum(n_context, 1)
+    hidden = window_sum(tf.gather(context_table, token_ids)) * context_weight  # (block_size, vector_size)
 
     target_vectors = tf.gather(target_table, token_ids)
-    probability = tf.sigmoid(_row_sums(hidden * target_vectors) - log_k)
+    logit = _row_sums(hidden * target_vectors) - log_k  # (block_size, 1)
 
     # Noise that happens to be the target is dropped, not drawn again.
     grouped_hidden = by_group(hidden)  # (n_groups, group_size, vector_size)
     noise_vectors = tf.gather(target_table, noise_ids)  # (n_groups, noise_per_group, vector_size)
-    noise_probability = tf.sigmoid(tf.matmul(grouped_hidden, noise_vectors, transpose_b=True) - log_k)
+    noise_logit = tf.matmul(grouped_hidden, noise_vectors, transpose_b=True) - log_k
     is_noise = tf.cast(by_group(token_ids[:, None]) != noise_ids[:, None, :], tf.float32)
     noise_weight = negative / noise_per_group * is_noise * by_group(is_target)
 
-    target_error = is_target * (probability - 1)  # (block_size, 1)
-    noise_error = noise_weight * noise_probability  # (n_groups, group_size, noise_per_group)
+    target_error = is_target * (tf.sigmoid(logit) - 1)  # (block_size, 1)
+    noise_error = noise_weight * tf.sigmoid(noise_logit)  # (n_groups, group_size, noise_per_group)
 
     hidden_gradient = target_error * target_vectors + in_order(tf.matmul(noise_error, noise_vectors))
-    context_gradient = is_token * window_sum(hidden_gradient * target_per_context)
+    context_gradient = is_token * window_sum(hidden_gradient * context_weight)
     target_gradient = target_error * hidden
     noise_gradient = tf.matmul(noise_error, grouped_hidden, transpose_a=True)
 
-    tiny = np.finfo(np.float32).tiny
-    loss = -tf.reduce_sum(is_target * tf.math.log(probability + tiny)) - tf.reduce_sum(
-        noise_weight * tf.math.log1p(-tf.minimum(noise_probability, 1 - 1e-7))
-    )
+    loss = tf.reduce_sum(is_target * tf.nn.softplus(-logit)) + tf.reduce_sum(noise_weight * tf.nn.softplus(noise_logit))
     return loss, tf.reduce_sum(is_target), (context_gradient, target_gradient, noise_gradient)
 
 

@@ -1,16 +1,18 @@
 """Word vectors and a query -> the nearest tokens."""
 
+from collections.abc import Iterable
 from numbers import Integral
 
 import numpy as np
 
 
 def nearest(positive, negative, topn, vocabulary, embeddings):
-    """Rank tokens by cosine similarity to the mean of the positive and the negated negative unit vectors.
+    """Rank tokens by cosine similarity to the mean of the positive and the negated negative vectors.
 
     Parameters
     ----------
     positive, negative : token or vector, or list of these
+        A token counts as its vector at unit length.
     topn : int
     vocabulary : dict
         Token -> row.
@@ -19,32 +21,40 @@ def nearest(positive, negative, topn, vocabulary, embeddings):
     Returns
     -------
     neighbours : list of (token, similarity)
+        Without the tokens asked with.
 
     Raises
     ------
     KeyError
         If a token is not in the vocabulary.
+    TypeError
+        If `positive` or `negative` is neither token, vector nor a list of these, or `topn` not an integer.
     ValueError
-        If there is nothing to ask with, or a vector has another length.
+        If there is nothing to ask with, a vector has another length or is not finite, or `topn` is negative.
     """
+    if not isinstance(topn, Integral):
+        raise TypeError(f"topn is {topn!r}: pass an integer")
+    if topn < 0:
+        raise ValueError(f"topn is {topn}: pass 0 or more")
     unit_vectors = embeddings / _lengths(embeddings)
-    asked = [(key, 1) for key in _listed(positive)] + [(key, -1) for key in _listed(negative)]
-    if not asked:
-        raise ValueError("positive and negative are both empty: ask with at least one token or vector")
-    query = np.zeros(embeddings.shape[1], embeddings.dtype)
+    query = np.zeros(embeddings.shape[1])
     asked_rows = []
-    for key, sign in asked:
-        if isinstance(key, (str, Integral)):
-            asked_rows.append(_row(key, vocabulary))
-            query += sign * unit_vectors[asked_rows[-1]]
-        else:
-            query += sign * _checked_vector(key, len(query))
-    similarity = unit_vectors @ (query / _lengths(query))
+    for name, keys, sign in (("positive", positive, 1), ("negative", negative, -1)):
+        for position, key in enumerate(_listed(name, keys)):
+            if isinstance(key, (str, Integral)):
+                if key not in vocabulary:
+                    raise KeyError(f"{name}[{position}], the token {key!r}, is not in the vocabulary: leave it out")
+                asked_rows.append(vocabulary[key])
+                query += sign * unit_vectors[asked_rows[-1]]
+            else:
+                query += sign * _vector(f"{name}[{position}]", key, len(query))
+    if not query.any() and not asked_rows:
+        raise ValueError("positive and negative are both empty, or zero: ask with at least one token or vector")
+    similarity = unit_vectors @ (query / _lengths(query)).astype(embeddings.dtype)
     similarity[asked_rows] = -np.inf
     n_found = min(topn, len(vocabulary) - len(set(asked_rows)))
-    rows = np.argsort(-similarity, kind="stable")[:n_found]
     tokens = list(vocabulary)
-    return [(tokens[row], float(similarity[row])) for row in rows]
+    return [(tokens[row], float(similarity[row])) for row in np.argsort(-similarity, kind="stable")[:n_found]]
 
 
 def _lengths(vectors):
@@ -52,22 +62,17 @@ def _lengths(vectors):
     return np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(vectors.dtype).tiny)
 
 
-def _listed(keys):
+def _listed(name, keys):
     is_vector = isinstance(keys, np.ndarray) and keys.ndim == 1 and keys.dtype.kind == "f"
-    return [keys] if is_vector or isinstance(keys, (str, Integral)) else list(keys)
+    if is_vector or isinstance(keys, (str, Integral)):
+        return [keys]
+    if not isinstance(keys, Iterable):
+        raise TypeError(f"{name} is {keys!r}: pass a token, a vector, or a list of tokens and vectors")
+    return keys
 
 
-def _row(token, vocabulary):
-    if token not in vocabulary:
-        raise KeyError(f"token {token!r} is not in the vocabulary of {len(vocabulary)} tokens: ask with one that is")
-    return vocabulary[token]
-
-
-def _checked_vector(vector, vector_size):
-    vector = np.asarray(vector)
-    if vector.shape != (vector_size,) or vector.dtype.kind not in "fiu":
-        raise ValueError(
-            f"a vector to ask with has shape {vector.shape} and dtype {vector.dtype}: "
-            f"pass a token, or {vector_size} numbers"
-        )
-    return vector
+def _vector(place, key, vector_size):
+    is_vector = isinstance(key, np.ndarray) and key.shape == (vector_size,) and key.dtype.kind in "fiu"
+    if not is_vector or not np.isfinite(key).all():
+        raise ValueError(f"{place} is {key!r}: pass a token, or a NumPy array of {vector_size} finite numbers")
+    return key

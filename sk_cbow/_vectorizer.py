@@ -1,5 +1,6 @@
 """The scikit-learn shell: documents in, document vectors out."""
 
+import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     `fit` trains a continuous bag of words [1]_ with negative sampling [2]_: the average of the words around a place
     is to tell the word that stands there from words drawn at random. It needs no labels, for it makes its own targets.
-    Context, target and noise words go through one shared Keras ``Embedding`` layer. `transform` returns, for each
+    Context, target and noise words share the weights of one Keras ``Embedding`` layer. `transform` returns, for each
     document, the mean vector of its known tokens.
 
     The loss carries the offset log(`negative`) [3]_, and rows are updated by row-wise Adagrad [4]_ with the true
@@ -42,10 +43,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     sample : float, default=1e-3
         Subsampling threshold for frequent tokens. In each epoch, an occurrence of a token with share f of the corpus
-        takes part with probability min(1, sqrt(sample / f) + sample / f). 0 keeps every occurrence.
+        takes part with probability min(1, sqrt(sample / f) + sample / f). 0 keeps every occurrence, which is what a
+        small corpus needs: among a hundred distinct tokens, all are frequent.
 
     negative : int, default=5
-        Noise words per target, in expectation.
+        How many noise words a target's noise counts for. Each target meets 16 noise words, which it shares with others
+        and which together weigh as much as `negative` words; those equal to the target are dropped.
 
     ns_exponent : float, default=0.75
         Noise words are drawn with probability proportional to count ** ns_exponent: 1 follows the corpus, 0 draws all
@@ -63,13 +66,13 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     batch_size : int or "auto", default="auto"
         Tokens in a training block, which is one step of training; rounded up to a multiple of 128. "auto" takes about
-        512 blocks an epoch, of 512 to 4096 tokens: small corpora need many small steps, large ones are faster in
+        512 blocks an epoch, of 256 to 4096 tokens: small corpora need many small steps, large ones are faster in
         large blocks.
 
     random_state : int, RandomState instance or None, default=None
         Decides the initial vectors, the order of documents, subsampling, window widths and noise. An int gives the
-        same bits in every fit on the same machine, whatever the number of threads. None takes fresh entropy and leaves
-        NumPy's global state alone.
+        same bits in every fit on the CPU of the same machine, whatever the number of threads. None takes fresh entropy
+        and leaves NumPy's global state alone.
 
     verbose : {0, 1, 2}, default=0
         Keras' progress: 0 is silent, 1 a bar, 2 a line for each epoch.
@@ -86,7 +89,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Occurrences of each token in the corpus.
 
     loss_curve_ : list of float
-        Mean loss of a target and its noise, one value for each epoch.
+        Mean loss of a target and its noise, one value for each epoch; 0 for an epoch that had no target, because
+        subsampling left no two tokens together.
 
     n_iter_ : int
         Number of epochs run.
@@ -99,8 +103,11 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Notes
     -----
     `fit` imports TensorFlow; nothing else does, neither `transform` nor unpickling. The width of the window is drawn
-    once a block, groups of 128 targets from all over a block share their noise words, and noise equal to the target is
-    dropped.
+    once a block; groups of 128 places from all over a block share their noise words.
+
+    The first fit of a process compiles the training step, which takes a second or two. So does each new `vector_size`,
+    `window`, `negative` or block size, and a vocabulary of quite another size; a compiled step holds some 15 MB for
+    the life of the process.
 
     References
     ----------
@@ -116,7 +123,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     --------
     >>> from sk_cbow import CBOWVectorizer
     >>> documents = [["to", "be", "or", "not", "to", "be"], ["let", "it", "be"]] * 10
-    >>> vectorizer = CBOWVectorizer(vector_size=8, random_state=0).fit(documents)
+    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
     >>> vectorizer.transform(documents).shape
     (20, 8)
     >>> list(vectorizer.vocabulary_)
@@ -241,10 +248,16 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             rng=rng,
             verbose=self.verbose,
         )
-        embeddings = sum(tables)[1:]
+        embeddings = sum(tables)[1:]  # of one table or two, without the padding's row
         if not np.isfinite(embeddings).all():
             raise ValueError(
                 f"training with learning_rate={self.learning_rate} gave vectors that are not finite: lower it"
+            )
+        if self.sample > 0 and 0 in loss_curve:
+            warnings.warn(
+                f"{loss_curve.count(0)} of {len(loss_curve)} epochs had nothing to train on, because subsampling with "
+                f"sample={self.sample} left no two tokens together: set sample=0, which suits a small corpus",
+                stacklevel=4,
             )
         self.vocabulary_ = corpus.vocabulary
         self.token_counts_ = corpus.token_counts
@@ -285,8 +298,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Parameters
         ----------
-        positive, negative : token, or list of tokens and vectors
-            A token stands for its vector at unit length; an ndarray of shape (vector_size,) is taken as it is.
+        positive, negative : token or vector, or list of these
+            A token stands for its vector at unit length; a vector, a NumPy array of `vector_size` floats, is taken as
+            it is.
         topn : int, default=10
             Number of tokens to return.
 
@@ -301,8 +315,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             If `fit` was not called before.
         KeyError
             If a token is not in the vocabulary.
+        TypeError
+            If `positive` or `negative` is neither token, vector nor a list of these, or `topn` not an integer.
         ValueError
-            If nothing is asked with, or a vector has another length.
+            If nothing is asked with, a vector has another length or is not finite, or `topn` is negative.
 
         Examples
         --------

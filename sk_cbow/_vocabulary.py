@@ -55,8 +55,9 @@ def read_corpus(documents, *, min_count, max_vocab):
     token_ids, offsets = _without(0, id_of_number[numbers], offsets)
     if np.diff(offsets).max() < 2:
         raise ValueError(
-            f"no document has two of the {len(kept)} tokens that occur min_count={min_count} times, so no token has "
-            "a context to learn from: pass longer documents, or lower min_count"
+            f"no document has two tokens of the vocabulary, so no token has a context to learn from: "
+            f"min_count={min_count} and max_vocab={max_vocab} kept {len(kept)} of {len(tokens)} distinct tokens; pass "
+            "longer documents, or keep more tokens"
         )
     vocabulary = {tokens[number]: row for row, number in enumerate(kept.tolist())}
     return Corpus(vocabulary, token_counts[kept], token_ids, offsets)

@@ -65,15 +65,19 @@ def test_without_subsampling_an_epoch_holds_every_document_once_and_nothing_else
     maker = blocks_of(documents)
     token_ids, _, _ = one_epoch(maker)
     assert token_ids.shape == (maker.n_blocks, 128)
-    # Documents are cut where a block ends; one stream of all blocks has them whole.
-    assert Counter(split_at_padding(token_ids.ravel())) == Counter(tuple(document.tolist()) for document in documents)
+    # Documents are cut where a block ends; one stream of all blocks has them whole. One token alone has no context.
+    expected = Counter(tuple(document.tolist()) for document in documents if len(document) > 1)
+    assert Counter(split_at_padding(token_ids.ravel())) == expected
 
 
-def test_documents_stand_window_apart():
-    stream = one_epoch(blocks_of([[1, 2], [3], [4, 5, 6]]))[0].ravel()
-    used = np.flatnonzero(stream)
-    gaps = np.diff(used)[np.diff(used) > 1]
-    assert gaps.tolist() == [WINDOW + 1, WINDOW + 1]
+@pytest.mark.parametrize(("longest", "reach"), [(9, WINDOW), (3, 2)])
+def test_documents_stand_so_far_apart_that_no_context_reaches_the_next(longest, reach):
+    maker = blocks_of([[1, 2], [3], list(range(1, longest + 1)), [4, 5]])
+    stream, widths, _ = one_epoch(maker)
+    gaps = np.diff(np.flatnonzero(stream.ravel()))
+    assert gaps[gaps > 1].tolist() == [reach + 1, reach + 1]
+    assert maker.reach == reach
+    assert 1 <= widths.min() <= widths.max() <= reach
 
 
 def test_epochs_differ_and_one_seed_gives_the_same_blocks():
@@ -111,9 +115,13 @@ def test_subsampling_keeps_each_token_at_its_rate():
 
 def test_an_epoch_has_room_for_what_subsampling_keeps():
     maker = blocks_of(some_documents(2000), keep=0.5)
-    lengths = [np.count_nonzero(one_epoch(maker, seed)[0][-1]) for seed in range(30)]
-    full = sum(length == 128 for length in lengths)
-    assert full <= 3  # two standard deviations: about one epoch in forty
+    n_lost = [
+        np.count_nonzero(one_epoch(maker, seed, maker.n_blocks + 20)[0]) - np.count_nonzero(one_epoch(maker, seed)[0])
+        for seed in range(40)
+    ]
+    assert np.count_nonzero(n_lost) <= 4  # beyond two standard deviations: one epoch in forty, less what rounding adds
+    one_too_few = one_epoch(maker, 0, maker.n_blocks - 2)[0]
+    assert np.count_nonzero(one_too_few) < np.count_nonzero(one_epoch(maker, 0)[0])
 
 
 def test_more_blocks_than_needed_are_padding():
@@ -161,4 +169,4 @@ def test_noise_reaches_tokens_rarer_than_the_table_has_entries():
 
 def test_block_size_is_rounded_up_and_grows_with_the_corpus():
     assert blocks_of([[1, 2]], block_size=129).block_size == 256
-    assert [default_block_size(n) for n in (2, 50_000, 500_000, 5_000_000, 10**9)] == [512, 512, 1024, 4096, 4096]
+    assert [default_block_size(n) for n in (2, 50_000, 500_000, 5_000_000, 10**9)] == [256, 256, 1024, 4096, 4096]

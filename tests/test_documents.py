@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,11 @@ GOOD = ["a", "b"]
         ([GOOD, float("nan")], r"document 1 is the float nan"),
         ([GOOD, 7], r"document 1 is the int 7"),
         ([GOOD, np.array("to be")], r"document 1 is the ndarray array\('to be'"),
-        ([GOOD, {"a": 1}], r"document 1 is the dict \{'a': 1\}: pass a list of tokens, whose order"),
+        ({"d": GOOD}, r"X is the dict \{'d': \['a', 'b'\]\}: pass a list of documents"),
+        ({("a", "b")}, r"X is the set .*: pass a list of documents"),
+        (np.array("a b"), r"X is the ndarray array\('a b'"),
+        (SimpleNamespace(columns=["text"]), r"X is a SimpleNamespace of columns \['text'\]: pass one column"),
+        ([GOOD, {"a": 1}], r"document 1 is the dict \{'a': 1\}: pass a list of tokens, or"),
         ([GOOD, {"a"}], r"document 1 is the set \{'a'\}"),
         ([GOOD, ["a", 1.5]], r"token 1 of document 1 is the float 1\.5: tokens are strings or integers"),
         ([GOOD, ["a", None]], r"token 1 of document 1 is None"),

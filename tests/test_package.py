@@ -3,12 +3,23 @@ from pathlib import Path
 
 import sk_cbow
 
+README = Path(__file__).parent.parent / "README.md"
 SOURCES = sorted(Path(sk_cbow.__file__).parent.glob("*.py"))
 
 
 def test_public_names():
     assert sk_cbow.__all__ == ["CBOWVectorizer", "__version__"]
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+)?", sk_cbow.__version__)
+
+
+def test_the_example_of_the_readme_works():
+    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.S)
+    names = {}
+    exec(example, names)
+    pipeline = names["pipeline"]
+    assert pipeline.score(names["documents"], names["labels"]) == 1
+    assert pipeline.predict([["red", "car"]]) == ["cars"]
+    assert "cup" in dict(pipeline[0].most_similar("tea", topn=3))
 
 
 def test_only_the_model_imports_tensorflow():

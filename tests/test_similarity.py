@@ -44,10 +44,29 @@ def test_agrees_with_the_definition_on_random_vectors():
     np.testing.assert_allclose([similarity for _, similarity in neighbours], cosine[expected], rtol=1e-5)
 
 
-def test_errors_say_what_to_do():
-    with pytest.raises(KeyError, match="token 'south' is not in the vocabulary of 5 tokens"):
-        nearest(["east", "south"], (), 1, VOCABULARY, EMBEDDINGS)
-    with pytest.raises(ValueError, match="both empty: ask with at least one token"):
-        nearest([], (), 1, VOCABULARY, EMBEDDINGS)
-    with pytest.raises(ValueError, match=r"shape \(3,\) .* pass a token, or 2 numbers"):
-        nearest(np.ones(3), (), 1, VOCABULARY, EMBEDDINGS)
+@pytest.mark.parametrize(
+    ("positive", "negative", "topn", "error", "message"),
+    [
+        (["east", "south"], (), 1, KeyError, r"positive\[1\], the token 'south', is not in the vocabulary"),
+        ("east", ["west", "south"], 1, KeyError, r"negative\[1\], the token 'south'"),
+        ([], (), 1, ValueError, "both empty, or zero: ask with at least one token or vector"),
+        (np.zeros(2), (), 1, ValueError, "both empty, or zero"),
+        (
+            np.ones(3),
+            (),
+            1,
+            ValueError,
+            r"positive\[0\] is array\(.*pass a token, or a NumPy array of 2 finite numbers",
+        ),
+        (np.array([np.nan, 1]), (), 1, ValueError, r"positive\[0\] is array\(\[nan"),
+        ("east", [[1, 0]], 1, ValueError, r"negative\[0\] is \[1, 0\]: pass a token, or a NumPy array"),
+        ("east", [None], 1, ValueError, r"negative\[0\] is None"),
+        (1.5, (), 1, TypeError, "positive is 1.5: pass a token, a vector, or a list"),
+        ("east", None, 1, TypeError, "negative is None: pass a token"),
+        ("east", (), 2.5, TypeError, "topn is 2.5: pass an integer"),
+        ("east", (), -1, ValueError, "topn is -1: pass 0 or more"),
+    ],
+)
+def test_errors_name_value_place_and_remedy(positive, negative, topn, error, message):
+    with pytest.raises(error, match=message):
+        nearest(positive, negative, topn, VOCABULARY, EMBEDDINGS)

@@ -178,14 +178,15 @@ import numpy as np
 from sk_cbow import CBOWVectorizer
 
 rng = np.random.default_rng(0)
-documents = [[str(number) for number in rng.zipf(1.3, 40) % 2000] for _ in range(1500)]
-vectorizer = CBOWVectorizer(vector_size=50, epochs=2, random_state=0).fit(documents)
+documents = [[str(number) for number in rng.zipf(1.3, 40) % 5000] for _ in range(3000)]
+vectorizer = CBOWVectorizer(vector_size=300, batch_size=4096, epochs=2, random_state=0).fit(documents)
 print(hashlib.sha256(vectorizer.embeddings_.tobytes()).hexdigest(), vectorizer.loss_curve_)
 """
 
 
 def test_one_random_state_gives_the_same_bits_whatever_the_number_of_threads():
-    assert in_a_fresh_process(FIT_AND_HASH) == in_a_fresh_process(FIT_AND_HASH, TF_NUM_INTRAOP_THREADS="1")
+    one, four = (in_a_fresh_process(FIT_AND_HASH, TF_NUM_INTRAOP_THREADS=number) for number in ("1", "4"))
+    assert one == four
 
 
 def test_a_random_state_instance_is_used(two_topics, fitted):
@@ -340,12 +341,56 @@ def test_progress_is_shown_when_asked_for(two_topics, capsys):
     assert "Epoch 3/3" in capsys.readouterr().out
 
 
+def test_many_small_fits_log_nothing():
+    code = (
+        "import logging, sys\n"
+        "from sk_cbow import CBOWVectorizer\n"
+        "for _ in range(7): CBOWVectorizer(vector_size=2, epochs=1, sample=0).fit([['a', 'b']] * 9)\n"
+    )
+    command = [sys.executable, "-c", code]
+    messages = subprocess.run(command, check=True, text=True, stderr=subprocess.PIPE).stderr
+    assert "retracing" not in messages
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"vector_size": 9},
+        {"window": 2},
+        {"min_count": 280},
+        {"max_vocab": 7},
+        {"sample": 0.01},
+        {"negative": 2},
+        {"ns_exponent": -3},
+        {"shared_embedding": False},
+        {"epochs": 4},
+        {"learning_rate": 0.1},
+        {"batch_size": 128},
+        {"random_state": 1},
+    ],
+)
+def test_every_parameter_has_an_effect(two_topics, fitted, parameters):
+    other = CBOWVectorizer(**{**SMALL, **parameters}).fit(two_topics[0])
+    assert not np.array_equal(other.embeddings_, fitted.embeddings_)
+
+
+def test_sizes_are_as_asked_for(two_topics):
+    documents, _ = two_topics
+    vectorizer = CBOWVectorizer(**{**SMALL, "vector_size": 5, "max_vocab": 7, "epochs": 2}).fit(documents)
+    assert vectorizer.embeddings_.shape == (7, 5)
+    assert len(vectorizer.loss_curve_) == 2
+    counts = CBOWVectorizer(**SMALL).fit(documents).token_counts_
+    frequent = CBOWVectorizer(**{**SMALL, "min_count": int(counts[3])}).fit(documents)
+    assert frequent.token_counts_.tolist() == [count for count in counts if count >= counts[3]]
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
         {"window": 1},
-        {"window": 40},
+        {"window": 10**6},
         {"negative": 1},
+        {"negative": 100},
         {"batch_size": 1},
         {"batch_size": 100_000},
         {"vector_size": 1},
@@ -356,4 +401,10 @@ def test_progress_is_shown_when_asked_for(two_topics, capsys):
 def test_parameters_at_their_extremes(two_topics, parameters):
     vectorizer = CBOWVectorizer(**{**SMALL, **parameters})
     assert np.isfinite(vectorizer.fit_transform(two_topics[0])).all()
-    assert all(np.isfinite(vectorizer.loss_curve_))
+    assert all(loss > 0 for loss in vectorizer.loss_curve_) or parameters == {"max_vocab": 1}
+
+
+def test_a_corpus_too_small_for_subsampling_is_warned_about():
+    documents = [["a", "cup", "of", "tea"], ["milk", "and", "a", "cup"]]
+    with pytest.warns(UserWarning, match=r"of 5 epochs had nothing to train on, .* sample=1e-12 .*: set sample=0"):
+        CBOWVectorizer(vector_size=2, min_count=1, sample=1e-12, random_state=0).fit(documents)
