@@ -46,8 +46,8 @@ def noise_probability(token_counts, ns_exponent):
 
 
 def default_block_size(n_occurrences):
-    """Power of two that makes about 512 blocks an epoch, within 256..4096: a small corpus needs many small steps."""
-    return 2 ** int(np.clip(round(math.log2(n_occurrences / 512)), 8, 12))
+    """Power of two that makes about 512 blocks an epoch, within 256..8192: a small corpus needs many small steps."""
+    return 2 ** int(np.clip(round(math.log2(n_occurrences / 512)), 8, 13))
 
 
 class BlockMaker:

@@ -66,7 +66,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     batch_size : int or "auto", default="auto"
         Tokens in a training block, which is one step of training; rounded up to a multiple of 128. "auto" takes about
-        512 blocks an epoch, of 256 to 4096 tokens: small corpora need many small steps, large ones are faster in
+        512 blocks an epoch, of 256 to 8192 tokens: small corpora need many small steps, large ones are faster in
         large blocks.
 
     random_state : int, RandomState instance or None, default=None

@@ -169,4 +169,4 @@ def test_noise_reaches_tokens_rarer_than_the_table_has_entries():
 
 def test_block_size_is_rounded_up_and_grows_with_the_corpus():
     assert blocks_of([[1, 2]], block_size=129).block_size == 256
-    assert [default_block_size(n) for n in (2, 50_000, 500_000, 5_000_000, 10**9)] == [256, 256, 1024, 4096, 4096]
+    assert [default_block_size(n) for n in (2, 50_000, 500_000, 5_000_000, 10**9)] == [256, 256, 1024, 8192, 8192]
