@@ -210,19 +210,15 @@ def small_corpus():
     )
 
 
+def train_on(blocks, **options):
+    defaults = {"n_tokens": N_TOKENS, "vector_size": VECTOR_SIZE, "negative": NEGATIVE, "shared_embedding": True}
+    defaults |= {"epochs": 1, "learning_rate": 0.1, "rng": np.random.default_rng(0), "verbose": 0}
+    return train(blocks, **{**defaults, **options})
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_training_learns_and_leaves_the_padding_row_zero(shared):
-    tables, loss_curve = train(
-        small_corpus(),
-        n_tokens=N_TOKENS,
-        vector_size=VECTOR_SIZE,
-        negative=NEGATIVE,
-        shared_embedding=shared,
-        epochs=3,
-        learning_rate=0.3,
-        rng=np.random.default_rng(0),
-        verbose=0,
-    )
+    tables, loss_curve = train_on(small_corpus(), shared_embedding=shared, epochs=3, learning_rate=0.3)
     assert len(tables) == (1 if shared else 2)
     for table in tables:
         assert table.shape == (N_TOKENS + 1, VECTOR_SIZE)
@@ -238,17 +234,7 @@ def test_learning_rate_falls_linearly_over_the_whole_of_training(monkeypatch):
     monkeypatch.setattr(RowWiseAdagrad, "build", lambda self, tables: (optimizers.append(self), build(self, tables)))
     blocks = small_corpus()
     n_blocks, _ = _model._whole_calls(blocks.n_blocks)
-    train(
-        blocks,
-        n_tokens=N_TOKENS,
-        vector_size=VECTOR_SIZE,
-        negative=NEGATIVE,
-        shared_embedding=True,
-        epochs=2,
-        learning_rate=0.3,
-        rng=np.random.default_rng(0),
-        verbose=0,
-    )
+    train_on(blocks, epochs=2, learning_rate=0.3)
     (optimizer,) = optimizers
     assert optimizer.iterations.numpy() == 2 * n_blocks
     assert float(optimizer.learning_rate) == 0
@@ -259,17 +245,7 @@ def test_learning_rate_falls_linearly_over_the_whole_of_training(monkeypatch):
 def test_loss_curve_is_the_mean_over_the_targets():
     # With no learning to speak of, all products are nearly zero: each target costs log(1 + k), and its noise, of
     # which 1 / N_TOKENS is dropped, k * log(1 + 1 / k).
-    _, (loss,) = train(
-        small_corpus(),
-        n_tokens=N_TOKENS,
-        vector_size=VECTOR_SIZE,
-        negative=NEGATIVE,
-        shared_embedding=True,
-        epochs=1,
-        learning_rate=1e-9,
-        rng=np.random.default_rng(0),
-        verbose=0,
-    )
+    _, (loss,) = train_on(small_corpus(), learning_rate=1e-9)
     noise = NEGATIVE * (1 - 1 / N_TOKENS) * math.log1p(1 / NEGATIVE)
     assert loss == pytest.approx(math.log1p(NEGATIVE) + noise, rel=0.01)
 
@@ -294,24 +270,15 @@ def test_fits_of_nearly_one_size_compile_the_step_once():
         return len(train_on_block._list_all_concrete_functions())
 
     for n_tokens in (900, 930, 950):
-        train(
-            BlockMaker(
-                np.arange(1, n_tokens + 1, dtype=np.int32),
-                np.array([0, n_tokens]),
-                keep_probability=np.ones(n_tokens),
-                noise_probability=np.full(n_tokens, 1 / n_tokens),
-                window=2,
-                block_size=128,
-            ),
-            n_tokens=n_tokens,
-            vector_size=7,
-            negative=3,
-            shared_embedding=True,
-            epochs=1,
-            learning_rate=0.1,
-            rng=np.random.default_rng(0),
-            verbose=0,
+        blocks = BlockMaker(
+            np.arange(1, n_tokens + 1, dtype=np.int32),
+            np.array([0, n_tokens]),
+            keep_probability=np.ones(n_tokens),
+            noise_probability=np.full(n_tokens, 1 / n_tokens),
+            window=2,
+            block_size=128,
         )
+        train_on(blocks, n_tokens=n_tokens, vector_size=7)
         if n_tokens == 900:
             before = traces()
     assert traces() == before
