@@ -22,7 +22,9 @@ def mean_vectors(rows, offsets, embeddings):
     """
     n_documents = len(offsets) - 1
     lengths = np.diff(offsets)
-    occurrences = csr_array((np.ones(len(rows), embeddings.dtype), rows, offsets), shape=(n_documents, len(embeddings)))
+    ones = np.ones(len(rows), embeddings.dtype)
+    # Adding up makes the bits independent of the tokens' order. It sorts in place, hence the copy.
+    occurrences = csr_array((ones, rows, offsets), shape=(n_documents, len(embeddings)), copy=True)
     occurrences.sum_duplicates()
     sums = occurrences @ embeddings
     return sums / np.maximum(lengths, 1).astype(embeddings.dtype)[:, None]

@@ -27,5 +27,16 @@ def test_means_equal_a_loop():
     np.testing.assert_allclose(mean_vectors(rows, offsets, embeddings), expected, atol=1e-6)
 
 
+def test_order_of_tokens_changes_no_bit_and_the_arguments_stay_as_they_are():
+    rng = np.random.default_rng(0)
+    embeddings = rng.normal(size=(50, 7)).astype(np.float32)
+    rows, offsets = rng.integers(0, 50, 300).astype(np.int32), np.array([0, 300])
+    rows_before = rows.copy()
+    means = mean_vectors(rows, offsets, embeddings)
+    np.testing.assert_array_equal(rows, rows_before)
+    assert offsets.tolist() == [0, 300]
+    np.testing.assert_array_equal(mean_vectors(rng.permutation(rows), offsets, embeddings), means)
+
+
 def test_no_documents():
     assert mean_vectors(np.array([], np.int32), np.array([0]), EMBEDDINGS).shape == (0, 2)
