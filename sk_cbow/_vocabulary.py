@@ -79,20 +79,22 @@ def look_up(documents, vocabulary):
     offsets : ndarray of shape (n_documents + 1,), int64
         Document d is ``rows[offsets[d]:offsets[d + 1]]``.
     """
-    rows, offsets = array("i"), array("q", [0])
-    for tokens in documents:
-        rows.extend(map(vocabulary.get, tokens, itertools.repeat(-1)))
-        offsets.append(len(rows))
-    return _without(-1, np.asarray(rows), np.asarray(offsets))
+    rows, offsets = _flattened(map(vocabulary.get, tokens, itertools.repeat(-1)) for tokens in documents)
+    return _without(-1, rows, offsets)
 
 
 def _number_by_first_appearance(documents):
     number_of = defaultdict(itertools.count().__next__)
-    numbers, offsets = array("i"), array("q", [0])
-    for tokens in documents:
-        numbers.extend(map(number_of.__getitem__, tokens))
-        offsets.append(len(numbers))
-    return list(number_of), np.asarray(numbers), np.asarray(offsets)
+    numbers, offsets = _flattened(map(number_of.__getitem__, tokens) for tokens in documents)
+    return list(number_of), numbers, offsets
+
+
+def _flattened(documents):
+    values, offsets = array("i"), array("q", [0])
+    for document in documents:
+        values.extend(document)
+        offsets.append(len(values))
+    return np.asarray(values), np.asarray(offsets)
 
 
 def _without(unknown, values, offsets):
