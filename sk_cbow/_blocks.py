@@ -12,7 +12,7 @@ import numpy as np
 # Targets of a group share their noise ids, so that their products with the noise are one matrix product.
 TARGETS_PER_GROUP = 128
 NOISE_PER_GROUP = 16
-# A draw from a table is one gather; a binary search in the distribution costs thirty times as much.
+# A draw from a table is one gather; a binary search in the distribution costs several times as much.
 NOISE_TABLE_SIZE = 2**20
 # Packed in one go: enough to make NumPy's calls cheap, a few MB in memory.
 TOKENS_AT_A_TIME = 2**17

@@ -334,5 +334,5 @@ def update_rows(table, accumulator, ids, gradients, learning_rate):
 
 
 def _row_sums(matrix):
-    # A product with ones: XLA's own sums over rows are not vectorized on CPU, and took three times as long.
+    # A product with ones: XLA's own sums over rows are not vectorized on CPU, and took more than twice as long.
     return tf.matmul(matrix, tf.ones((matrix.shape[1], 1)))

@@ -343,7 +343,6 @@ def test_progress_is_shown_when_asked_for(two_topics, capsys):
 
 def test_many_small_fits_log_nothing():
     code = (
-        "import logging, sys\n"
         "from sk_cbow import CBOWVectorizer\n"
         "for _ in range(7): CBOWVectorizer(vector_size=2, epochs=1, sample=0).fit([['a', 'b']] * 9)\n"
     )
