@@ -4,17 +4,23 @@ import reprlib
 from collections.abc import Iterable, Mapping, Set
 from numbers import Integral
 
+from sklearn.feature_extraction.text import CountVectorizer
+
 PLAIN_TOKEN_TYPES = frozenset((str, int))
+BINARY = (bytes, bytearray, memoryview)
 
 
-def token_lists(X):
+def token_lists(X, analyzer):
     """Yield the documents of a corpus one by one, each as a list or tuple of tokens.
 
     Parameters
     ----------
     X : iterable of documents
-        Each document is a sequence of tokens; a token is a string or an integer. Any iterable will do, a generator
-        included: it is read once, and no more than one document is held.
+        Any iterable will do, a generator included: it is read once, and no more than one document is held. Of what has
+        rows and columns, the only column is read.
+    analyzer : {"word", "char", "char_wb"}, callable or None
+        None: a document is a sequence of tokens, a token a string or an integer. Otherwise a document is a string: a
+        name stands for `CountVectorizer`'s way to split it, a callable takes it and returns its tokens.
 
     Yields
     ------
@@ -23,36 +29,78 @@ def token_lists(X):
     Raises
     ------
     TypeError
-        If X is not an iterable of documents, a document not a sequence of tokens, or a token neither string nor
+        If X is not an iterable of documents, a document not what `analyzer` takes, or a token neither string nor
         integer. The message names the value, its place and the remedy.
     """
-    if isinstance(X, (str, bytes)):
-        raise TypeError(f"X is {_shown(X)}: pass a list of documents, each a list of tokens, as in [text.split()]")
-    if hasattr(X, "columns"):
-        raise TypeError(f"X is a {type(X).__name__} of columns {list(X.columns)}: pass one column, the documents")
-    if not _is_ordered(X):
-        raise TypeError(f"X is {_shown(X)}: pass a list of documents, each a list of tokens")
-    for number, document in enumerate(X):
-        tokens = _tokens(document, number)
+    if analyzer is None:
+        read = _given_tokens
+    else:
+        analyze = analyzer if callable(analyzer) else CountVectorizer(analyzer=analyzer).build_analyzer()
+
+        def read(document, number):
+            return _analyzed(document, number, analyze)
+
+    for number, document in enumerate(_documents(X, "a list of tokens" if analyzer is None else "a string")):
+        tokens = read(document, number)
         if not PLAIN_TOKEN_TYPES.issuperset(map(type, tokens)):
             _check_tokens(tokens, number)
         yield tokens
 
 
-def _tokens(document, number):
+def _documents(X, kind):
+    if not _is_sequence(X):
+        raise TypeError(f"X is {_shown(X)}: pass a list of documents, each {kind}")
+    shape = getattr(X, "shape", ())
+    if len(shape) < 2:
+        return X
+    if len(shape) > 2 or shape[1] != 1:
+        raise TypeError(
+            f"X is the {type(X).__name__} of shape {shape}: pass the one column that holds the documents, each {kind}"
+            + (", or X.tolist() if its rows are the documents" if kind != "a string" and hasattr(X, "tolist") else "")
+        )
+    return X[X.columns[0]] if hasattr(X, "columns") else X[:, 0]
+
+
+def _given_tokens(document, number):
     if isinstance(document, (list, tuple)):
         return document
-    if isinstance(document, (str, bytes)):
-        raise TypeError(f"document {number} is {_shown(document)}: pass a list of tokens, as document.split() gives")
-    if not _is_ordered(document):
-        raise TypeError(f"document {number} is {_shown(document)}: pass a list of tokens, or [] for an empty document")
+    if not _is_sequence(document):
+        if isinstance(document, str):
+            remedy = 'pass a list of tokens, or set analyzer="word"'
+        elif isinstance(document, BINARY):
+            remedy = "decode it, and pass a list of tokens"
+        else:
+            remedy = "pass a list of tokens, or [] for an empty document"
+        raise TypeError(f"document {number} is {_shown(document)}: {remedy}")
+    return _as_list(document)
+
+
+def _analyzed(document, number, analyze):
+    if not isinstance(document, str):
+        if isinstance(document, BINARY):
+            remedy = "decode it, for the analyzer takes strings"
+        elif _is_sequence(document):
+            remedy = "pass a string, or set analyzer=None, which takes lists of tokens"
+        else:
+            remedy = 'pass a string, or "" for an empty document'
+        raise TypeError(f"document {number} is {_shown(document)}: {remedy}")
+    tokens = analyze(document)
+    if not _is_sequence(tokens):
+        raise TypeError(f"the analyzer made {_shown(tokens)} of document {number}: it must return a list of tokens")
+    return _as_list(tokens)
+
+
+def _is_sequence(value):
+    """Whether a value can be a corpus or a list of tokens: iterable, in an order, and not one text."""
+    is_scalar_array = getattr(value, "shape", None) == ()
+    return isinstance(value, Iterable) and not isinstance(value, (str, *BINARY, Mapping, Set)) and not is_scalar_array
+
+
+def _as_list(tokens):
+    if isinstance(tokens, (list, tuple)):
+        return tokens
     # An array's own tolist gives Python's strings and integers, whose hashes are the fast ones.
-    return document.tolist() if hasattr(document, "tolist") else list(document)
-
-
-def _is_ordered(value):
-    is_scalar_array = getattr(value, "ndim", 1) == 0
-    return isinstance(value, Iterable) and not isinstance(value, (Mapping, Set)) and not is_scalar_array
+    return tokens.tolist() if hasattr(tokens, "tolist") else list(tokens)
 
 
 def _check_tokens(tokens, number):

@@ -140,8 +140,9 @@ def _fit_model(model, blocks, epochs, learning_rate, rng, verbose):
     schedule = keras.optimizers.schedules.PolynomialDecay(learning_rate, epochs * n_blocks, end_learning_rate=0.0)
     model.compile(RowWiseAdagrad(schedule), jit_compile=False, steps_per_execution=blocks_per_call)
     model.optimizer.build(model.tables)
+    made = _epochs(blocks, n_blocks, epochs, rng)
     history = model.fit(
-        _dataset(blocks, n_blocks, epochs, rng),
+        _dataset(made, epochs * n_blocks, blocks.block_size, blocks.noise_shape),
         epochs=epochs,
         steps_per_epoch=n_blocks,
         shuffle=False,
@@ -183,24 +184,29 @@ def _whole_calls(n_blocks):
     return n_blocks + -n_blocks % blocks_per_call, blocks_per_call
 
 
-def _dataset(blocks, n_blocks, epochs, rng):
-    """All blocks of all epochs one by one, made in the background while the model trains."""
-    # TensorFlow keeps the generator function for good; it must not keep the corpus with it.
-    blocks = weakref.proxy(blocks)
+def _epochs(blocks, n_blocks, epochs, rng):
+    for _ in range(epochs):
+        yield from blocks.epoch(n_blocks, rng)
 
-    def made_together():
-        for _ in range(epochs):
-            yield from blocks.epoch(n_blocks, rng)
 
-    signature = (
-        tf.TensorSpec((None, blocks.block_size), tf.int32),
-        tf.TensorSpec((None,), tf.int32),
-        tf.TensorSpec((None, *blocks.noise_shape), tf.int32),
-    )
-    dataset = tf.data.Dataset.from_generator(made_together, output_signature=signature)
+def _dataset(made, n_blocks, block_size, noise_shape):
+    """The blocks that an iterator makes together, one by one, made in the background while the model trains."""
+    # TensorFlow keeps the function for good; it must not keep the corpus with it.
+    made = weakref.proxy(made)
+
+    def next_blocks(_):
+        token_ids, widths, noise_ids = tf.numpy_function(lambda: next(made), [], [tf.int32, tf.int32, tf.int32])
+        return (
+            tf.ensure_shape(token_ids, (None, block_size)),
+            tf.ensure_shape(widths, (None,)),
+            tf.ensure_shape(noise_ids, (None, *noise_shape)),
+        )
+
+    # Not from_generator, which changes malloc's thresholds for the whole process, and NumPy's speed with them.
+    dataset = tf.data.Dataset.counter().map(next_blocks).unbatch().take(n_blocks).prefetch(BLOCKS_AHEAD)
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread sleeps ever longer, and the end of training would wait for it to wake
-    return dataset.unbatch().prefetch(BLOCKS_AHEAD).with_options(options)
+    return dataset.with_options(options)
 
 
 @tf.function(jit_compile=True, autograph=False)

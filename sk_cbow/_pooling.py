@@ -1,10 +1,45 @@
-"""Rows of tokens and word vectors -> document vectors."""
+"""Rows of tokens and word vectors -> document vectors: weighted averages, less their common components.
+
+Whatever a document's neighbours are, its vector has the same bits: each step works row by row.
+"""
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
+
+SIF_PARAMETER = 1e-3  # Arora et al. (2017), section 3: a = 1e-3
 
 
-def mean_vectors(rows, offsets, embeddings):
+def token_weights(weighting, token_counts, rows, offsets):
+    """Weight of each token in the average of a document.
+
+    Parameters
+    ----------
+    weighting : {"uniform", "idf", "sif"}
+        "idf" is ln((1 + n_documents) / (1 + document frequency)) + 1, as scikit-learn's `TfidfVectorizer` has it;
+        "sif", smooth inverse frequency, is a / (a + share of the corpus) (Arora, Liang and Ma, 2017).
+    token_counts : ndarray of shape (n_tokens,)
+        Occurrences in the training documents.
+    rows, offsets : ndarrays of shape (n_occurrences,) and (n_documents + 1,)
+        The training documents; document d is ``rows[offsets[d]:offsets[d + 1]]``.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_tokens,), float32
+        All above zero.
+    """
+    if weighting == "idf":
+        document_frequency = np.bincount(_occurrences(rows, offsets, len(token_counts)).indices)
+        weights = np.log(len(offsets) / (1 + document_frequency)) + 1  # as many offsets as documents, and one
+    elif weighting == "sif":
+        weights = SIF_PARAMETER / (SIF_PARAMETER + token_counts / token_counts.sum())
+    else:
+        weights = np.ones(len(token_counts))
+    return weights.astype(np.float32)
+
+
+def mean_vectors(rows, offsets, weights, embeddings):
     """Average the word vectors of each document.
 
     Parameters
@@ -13,18 +48,67 @@ def mean_vectors(rows, offsets, embeddings):
         Rows of `embeddings`, one document after the other.
     offsets : ndarray of shape (n_documents + 1,)
         Document d is ``rows[offsets[d]:offsets[d + 1]]``.
-    embeddings : ndarray of shape (n_tokens, vector_size)
+    weights : ndarray of shape (n_tokens,), float32
+        Weight of an occurrence of each token.
+    embeddings : ndarray of shape (n_tokens, vector_size), float32
+
+    Returns
+    -------
+    document_vectors : ndarray of shape (n_documents, vector_size), float32
+        Zeros for a document without tokens.
+    """
+    counts = _occurrences(rows, offsets, len(embeddings))
+    document = np.repeat(np.arange(len(offsets) - 1), np.diff(counts.indptr))
+    shares = counts.data * weights[counts.indices]
+    shares /= np.bincount(document, shares)[document]  # before the sum, which then cannot overflow
+    return csr_array((shares.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape) @ embeddings
+
+
+def principal_components(document_vectors, n_components):
+    """First right singular vectors of the document vectors, without centering (Arora, Liang and Ma, 2017).
+
+    Parameters
+    ----------
+    document_vectors : ndarray of shape (n_documents, vector_size)
+    n_components : int
+
+    Returns
+    -------
+    components : ndarray of shape (n_components, vector_size), float32
+        Orthonormal rows, by falling singular value; fewer than asked for if the vectors span fewer dimensions.
+    """
+    vectors = document_vectors.astype(np.float64)
+    with threadpool_limits(1, "blas"):  # the bits of products that several threads share depend on their number
+        squared_singular_values, directions = eigh(vectors.T @ vectors)  # by rising value
+    spanned = squared_singular_values > squared_singular_values[-1] * np.finfo(np.float32).eps
+    return directions[:, spanned].T[::-1][:n_components].astype(np.float32)
+
+
+def without_components(document_vectors, components):
+    """Project document vectors onto what is orthogonal to the components; zero vectors stay zero.
+
+    Parameters
+    ----------
+    document_vectors : ndarray of shape (n_documents, vector_size)
+    components : ndarray of shape (n_components, vector_size)
+        Orthonormal rows.
 
     Returns
     -------
     document_vectors : ndarray of shape (n_documents, vector_size)
-        Of the embeddings' dtype; zeros for a document without tokens.
     """
-    n_documents = len(offsets) - 1
-    lengths = np.diff(offsets)
-    ones = np.ones(len(rows), embeddings.dtype)
-    # Adding up makes the bits independent of the tokens' order. It sorts in place, hence the copy.
-    occurrences = csr_array((ones, rows, offsets), shape=(n_documents, len(embeddings)), copy=True)
+    # One by one, as sums along a row: the bits of a matrix product depend on the number of its rows.
+    for component in components:
+        document_vectors = document_vectors - component * (document_vectors * component).sum(axis=1, keepdims=True)
+    return document_vectors
+
+
+def _occurrences(rows, offsets, n_tokens):
+    """How often each document has each token; counting makes the bits independent of the tokens' order."""
+    # Summing duplicates sorts in place, hence the copy.
+    ones = np.ones(len(rows), np.int32)
+    occurrences = csr_array((ones, rows, offsets), shape=(len(offsets) - 1, n_tokens), copy=True)
+    if len(rows) > n_tokens:
+        occurrences = occurrences.tocsc().tocsr()  # sorts by counting, three times as fast
     occurrences.sum_duplicates()
-    sums = occurrences @ embeddings
-    return sums / np.maximum(lengths, 1).astype(embeddings.dtype)[:, None]
+    return occurrences

@@ -11,18 +11,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_cbow._blocks import BlockMaker, default_block_size, keep_probability, noise_probability
 from sk_cbow._documents import token_lists
-from sk_cbow._pooling import mean_vectors
+from sk_cbow._pooling import mean_vectors, principal_components, token_weights, without_components
 from sk_cbow._similarity import nearest
 from sk_cbow._vocabulary import look_up, read_corpus
 
+# Minor versions whose pickles this one reads. A change of parameters or fitted attributes shortens the list.
+READABLE_VERSIONS = ("0.1.",)
+
 
 class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Turn tokenized documents into averages of word vectors that are learned from the documents themselves.
+    """Turn documents into averages of word vectors that are learned from the documents themselves.
 
     `fit` trains a continuous bag of words [1]_ with negative sampling [2]_: the average of the words around a place
     is to tell the word that stands there from words drawn at random. It needs no labels, for it makes its own targets.
     Context, target and noise words share the weights of one Keras ``Embedding`` layer. `transform` returns, for each
-    document, the mean vector of its known tokens.
+    document, the average vector of its known tokens.
 
     The loss carries the offset log(`negative`) [3]_, and rows are updated by row-wise Adagrad [4]_ with the true
     gradient of the averaged context.
@@ -69,6 +72,23 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         512 blocks an epoch, of 256 to 8192 tokens: small corpora need many small steps, large ones are faster in
         large blocks.
 
+    weighting : {"uniform", "idf", "sif"}, default="uniform"
+        Weight of a token's occurrences in the average of a document, the sum of weighted vectors over the sum of
+        weights. "idf" is ln((1 + n) / (1 + df)) + 1 for a token that occurs in df of the n training documents, as in
+        scikit-learn's `TfidfVectorizer`. "sif" is smooth inverse frequency [5]_, a / (a + p) with a = 1e-3 for a token
+        with share p of the training documents' known tokens; the paper divides by the number of tokens instead, which
+        gives the same directions. Both let rare tokens count for more.
+
+    remove_components : int, default=0
+        So many principal components of the training documents' vectors are removed from every document's vector [5]_:
+        what most documents have in common. It can bring out differences for cosine similarity; a classifier may lose
+        by it. Must be less than `vector_size`.
+
+    analyzer : {"word", "char", "char_wb"}, callable or None, default=None
+        None: a document is a sequence of tokens. A name: a document is a string, split as
+        `sklearn.feature_extraction.text.CountVectorizer` does by default. A callable takes a document, a string, and
+        returns its tokens; ``CountVectorizer(...).build_analyzer()`` gives one with stop words, n-grams and so on.
+
     random_state : int, RandomState instance or None, default=None
         Decides the initial vectors, the order of documents, subsampling, window widths and noise. An int gives the
         same bits in every fit on the CPU of the same machine, whatever the number of threads. None takes fresh entropy
@@ -87,6 +107,16 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     token_counts_ : ndarray of shape (n_tokens,), int64
         Occurrences of each token in the corpus.
+
+    token_weights_ : ndarray of shape (n_tokens,), float32
+        Weight of an occurrence of each token in the average of a document.
+
+    idf_ : ndarray of shape (n_tokens,), float32
+        The same, with ``weighting="idf"`` only.
+
+    components_ : ndarray of shape (n_components, vector_size), float32
+        The removed components, orthonormal; fewer than `remove_components` if the training documents' vectors span
+        fewer dimensions.
 
     loss_curve_ : list of float
         Mean loss of a target and its noise, one value for each epoch; 0 for an epoch that had no target, because
@@ -118,6 +148,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     .. [3] O. Levy and Y. Goldberg (2014). Neural word embedding as implicit matrix factorization. NeurIPS.
     .. [4] J. Duchi, E. Hazan and Y. Singer (2011). Adaptive subgradient methods for online learning and stochastic
        optimization. JMLR 12.
+    .. [5] S. Arora, Y. Liang and T. Ma (2017). A simple but tough-to-beat baseline for sentence embeddings. ICLR.
 
     Examples
     --------
@@ -128,7 +159,17 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     (20, 8)
     >>> list(vectorizer.vocabulary_)
     ['be', 'to', 'or', 'not', 'let', 'it']
+
+    Documents may be strings:
+
+    >>> texts = ["To be, or not to be!", "Let it be."] * 10
+    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, analyzer="word", random_state=0).fit(texts)
+    >>> list(vectorizer.vocabulary_)
+    ['be', 'to', 'or', 'not', 'let', 'it']
     """
+
+    _doc_link_module = "sk_cbow"
+    _doc_link_template = "https://sk-cbow.readthedocs.io/en/stable/api/{estimator_module}.{estimator_name}.html"
 
     _parameter_constraints: ClassVar[dict] = {
         "vector_size": [Interval(Integral, 1, None, closed="left")],
@@ -142,6 +183,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "weighting": [StrOptions({"uniform", "idf", "sif"})],
+        "remove_components": [Interval(Integral, 0, None, closed="left")],
+        "analyzer": [StrOptions({"word", "char", "char_wb"}), callable, None],
         "random_state": ["random_state"],
         "verbose": [Interval(Integral, 0, 2, closed="both")],
     }
@@ -160,6 +204,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         epochs=5,
         learning_rate=0.3,
         batch_size="auto",
+        weighting="uniform",
+        remove_components=0,
+        analyzer=None,
         random_state=None,
         verbose=0,
     ):
@@ -174,6 +221,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.epochs = epochs
         self.learning_rate = learning_rate
         self.batch_size = batch_size
+        self.weighting = weighting
+        self.remove_components = remove_components
+        self.analyzer = analyzer
         self.random_state = random_state
         self.verbose = verbose
 
@@ -184,7 +234,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Parameters
         ----------
         X : iterable of documents
-            A document is a sequence of tokens, a token a string or an integer. X is read once; a generator will do.
+            A document is a sequence of tokens, a token a string or an integer; with an `analyzer`, a document is a
+            string. X is read once; a generator will do, and so will a Series or a DataFrame of one column.
         y : None
             Ignored.
 
@@ -196,11 +247,11 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Raises
         ------
         TypeError
-            If X is not an iterable of documents, a document not a sequence of tokens, or a token neither string nor
-            integer.
+            If X is not an iterable of documents or has several columns, a document is not what `analyzer` takes, or a
+            token is neither string nor integer.
         ValueError
             If X has no documents, no token occurs `min_count` times, or no document has two tokens of the vocabulary;
-            if training diverges because `learning_rate` is too large.
+            if training diverges because `learning_rate` is too large; if `remove_components` would leave nothing.
         """
         self._fit(X)
         return self
@@ -222,10 +273,16 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             The same as ``fit(X).transform(X)``.
         """
         corpus = self._fit(X)
-        return mean_vectors(corpus.token_ids - 1, corpus.offsets, self.embeddings_)
+        return self._document_vectors(corpus.token_ids - 1, corpus.offsets)
 
     def _fit(self, X):
-        corpus = read_corpus(token_lists(X), min_count=self.min_count, max_vocab=self.max_vocab)
+        if self.remove_components >= self.vector_size:
+            raise ValueError(
+                f"remove_components={self.remove_components} leaves nothing of vectors of vector_size="
+                f"{self.vector_size}: lower it"
+            )
+        documents = token_lists(X, self.analyzer)
+        corpus = read_corpus(documents, min_count=self.min_count, max_vocab=self.max_vocab)
         rng = _generator(self.random_state)
         blocks = BlockMaker(
             corpus.token_ids,
@@ -259,9 +316,17 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"sample={self.sample} left no two tokens together: set sample=0, which suits a small corpus",
                 stacklevel=4,
             )
+        rows = corpus.token_ids - 1
+        weights = token_weights(self.weighting, corpus.token_counts, rows, corpus.offsets)
+        components = np.empty((0, self.vector_size), np.float32)
+        if self.remove_components:
+            vectors = mean_vectors(rows, corpus.offsets, weights, embeddings)
+            components = principal_components(vectors, self.remove_components)
         self.vocabulary_ = corpus.vocabulary
         self.token_counts_ = corpus.token_counts
+        self.token_weights_ = weights
         self.embeddings_ = embeddings
+        self.components_ = components
         self.loss_curve_ = loss_curve
         self.n_iter_ = len(loss_curve)
         return corpus
@@ -269,10 +334,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def transform(self, X):
         """Average the vectors of each document's known tokens.
 
+        A document's vector depends on nothing but how often it has each token.
+
         Parameters
         ----------
         X : iterable of documents
-            As in `fit`.
+            As in `fit`. Beyond the result, memory is needed for some documents at a time only.
 
         Returns
         -------
@@ -287,8 +354,14 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             As in `fit`.
         """
         check_is_fitted(self)
-        rows, offsets = look_up(token_lists(X), self.vocabulary_)
-        return mean_vectors(rows, offsets, self.embeddings_)
+        vectors = bytearray()  # it grows in place, where joining arrays would take twice the memory
+        for rows, offsets in look_up(token_lists(X, self.analyzer), self.vocabulary_):
+            vectors += self._document_vectors(rows, offsets).data
+        return np.frombuffer(vectors, np.float32).reshape(-1, self._n_features_out)
+
+    def _document_vectors(self, rows, offsets):
+        vectors = mean_vectors(rows, offsets, self.token_weights_, self.embeddings_)
+        return without_components(vectors, self.components_)
 
     def most_similar(self, positive, negative=(), topn=10):
         """Find the tokens whose vectors are nearest, by cosine, to a sum and difference of vectors.
@@ -332,8 +405,31 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return nearest(positive, negative, topn, self.vocabulary_, self.embeddings_)
 
     @property
+    def idf_(self):
+        """Inverse document frequencies, as `TfidfVectorizer` has them, if they are the weights."""
+        if self.weighting != "idf":
+            raise AttributeError(f"weighting={self.weighting!r} has no idf_; token_weights_ are its weights")
+        return self.token_weights_
+
+    @property
     def _n_features_out(self):
         return self.embeddings_.shape[1]
+
+    def __getstate__(self):
+        from sk_cbow import __version__
+
+        return super().__getstate__() | {"_sk_cbow_version": __version__}
+
+    def __setstate__(self, state):
+        version = state.pop("_sk_cbow_version", "before 0.1")
+        if not version.startswith(READABLE_VERSIONS):
+            from sk_cbow import __version__
+
+            raise ValueError(
+                f"this CBOWVectorizer was saved by sk_cbow {version}, which sk_cbow {__version__} cannot read: load it "
+                "with the version that saved it, or fit again"
+            )
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

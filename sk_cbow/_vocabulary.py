@@ -5,11 +5,14 @@ in the embeddings. A *token id* is what training blocks are made of: row + 1, be
 """
 
 import itertools
+import math
 from array import array
 from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
+
+TOKENS_AT_A_TIME = 2**16  # looked up in one go: a few MB
 
 
 class Corpus(NamedTuple):
@@ -64,7 +67,7 @@ def read_corpus(documents, *, min_count, max_vocab):
 
 
 def look_up(documents, vocabulary):
-    """Find the rows of the known tokens of each document; the others are left out.
+    """Find the rows of the known tokens of each document, some documents at a time; unknown tokens are left out.
 
     Parameters
     ----------
@@ -72,29 +75,44 @@ def look_up(documents, vocabulary):
     vocabulary : dict
         Token -> row.
 
-    Returns
-    -------
+    Yields
+    ------
     rows : ndarray of shape (n_known_occurrences,), int32
         One document after the other.
     offsets : ndarray of shape (n_documents + 1,), int64
-        Document d is ``rows[offsets[d]:offsets[d + 1]]``.
+        Document d of these is ``rows[offsets[d]:offsets[d + 1]]``.
     """
-    rows, offsets = _flattened(map(vocabulary.get, tokens, itertools.repeat(-1)) for tokens in documents)
-    return _without(-1, rows, offsets)
+    documents = iter(documents)
+
+    def row_of(tokens):
+        return map(vocabulary.get, tokens, itertools.repeat(-1))
+
+    while True:
+        rows, offsets = _numbered(documents, row_of, TOKENS_AT_A_TIME)
+        if len(offsets) == 1:
+            return
+        yield _without(-1, rows, offsets)
 
 
 def _number_by_first_appearance(documents):
     number_of = defaultdict(itertools.count().__next__)
-    numbers, offsets = _flattened(map(number_of.__getitem__, tokens) for tokens in documents)
+    numbers, offsets = _numbered(documents, lambda tokens: map(number_of.__getitem__, tokens), math.inf)
     return list(number_of), numbers, offsets
 
 
-def _flattened(documents):
-    values, offsets = array("i"), array("q", [0])
-    for document in documents:
-        values.extend(document)
-        offsets.append(len(values))
-    return np.asarray(values), np.asarray(offsets)
+def _numbered(documents, numbers_of, enough):
+    """Number the tokens of the next documents, one document after the other, until there are enough tokens."""
+    offsets = array("q", [0])
+
+    def next_documents():
+        for tokens in documents:
+            offsets.append(offsets[-1] + len(tokens))
+            yield tokens
+            if offsets[-1] >= enough:
+                return
+
+    numbers = np.fromiter(numbers_of(itertools.chain.from_iterable(next_documents())), np.int32)
+    return numbers, np.asarray(offsets)
 
 
 def _without(unknown, values, offsets):

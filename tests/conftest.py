@@ -1,7 +1,18 @@
-"""Corpora that several test modules use."""
+"""Corpora and a fitted vectorizer that several test modules use."""
 
+import os
+import subprocess
+import sys
+
+import hypothesis
 import numpy as np
 import pytest
+
+from sk_cbow import CBOWVectorizer
+
+# The same examples in every run, no time limit for one, and no folder of earlier failures.
+hypothesis.settings.register_profile("sk_cbow", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("sk_cbow")
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +22,28 @@ def two_topics():
     topics = rng.integers(0, 2, 400)
     words = [["tea", "milk", "cup", "sugar", "spoon", "pot"], ["car", "road", "wheel", "brake", "fuel", "lane"]]
     return [rng.choice(words[topic], 8).tolist() for topic in topics], topics
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Parameters that train in a moment and learn two topics."""
+    return {"vector_size": 8, "sample": 0, "epochs": 3, "random_state": 0}
+
+
+@pytest.fixture(scope="session")
+def fitted(two_topics, small):
+    """A vectorizer that knows two topics; nobody may change it."""
+    return CBOWVectorizer(**small).fit(two_topics[0])
+
+
+@pytest.fixture(scope="session")
+def in_a_fresh_process():
+    """Call with code, arguments and environment variables: what the code prints in a new interpreter."""
+
+    def run(code, *arguments, **environment):
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        return subprocess.run(
+            command, check=True, text=True, stdout=subprocess.PIPE, env={**os.environ, **environment}
+        ).stdout.strip()
+
+    return run

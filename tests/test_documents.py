@@ -1,67 +1,207 @@
-from types import SimpleNamespace
+import pickle
+from collections import Counter
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
 
 from sk_cbow._documents import token_lists
+
+LISTS = [["a", "b"], ["c"], []]
+# No list of two documents of equal length may become a matrix on the way.
+CELLS = np.array([*map(np.array, (["a", "b"], ["c"], np.array([], str))), None], dtype=object)[:3]
 
 
 @pytest.mark.parametrize(
     "X",
     [
-        [["a", "b"], ["c"], []],
+        LISTS,
         (("a", "b"), ("c",), ()),
-        (document for document in [["a", "b"], ["c"], []]),
-        [np.array(["a", "b"]), np.array(["c"], dtype=object), np.array([], dtype=str)],
+        (document for document in LISTS),
         [iter(["a", "b"]), ["c"], []],
+        [np.array(["a", "b"]), np.array(["c"], dtype=object), np.array([], dtype=str)],
+        [pd.Series(["a", "b"]), pl.Series(["c"]), pd.Index([])],
+        CELLS,
+        CELLS[:, None],
+        pd.Series(LISTS, index=[7, 8, 9]),
+        pd.DataFrame({"tokens": LISTS}),
+        pd.DataFrame({("two", "levels"): CELLS}),
+        pl.Series(LISTS, dtype=pl.List(pl.String)),
+        pl.DataFrame({"tokens": LISTS}),
     ],
-    ids=["lists", "tuples", "generator", "arrays", "iterators"],
+    ids=[
+        "lists",
+        "tuples",
+        "generator",
+        "iterators",
+        "arrays",
+        "series",
+        "object array",
+        "object array of one column",
+        "pandas Series of lists",
+        "pandas DataFrame of lists",
+        "pandas DataFrame of arrays",
+        "polars Series",
+        "polars DataFrame",
+    ],
 )
 def test_every_iterable_of_sequences_is_a_corpus(X):
-    assert [list(tokens) for tokens in token_lists(X)] == [["a", "b"], ["c"], []]
+    assert [list(tokens) for tokens in token_lists(X, None)] == LISTS
 
 
 def test_tokens_are_strings_or_integers():
-    assert list(token_lists([["a", 1, np.int64(2), np.str_("b")]])) == [["a", 1, 2, "b"]]
-    assert list(token_lists([np.array([3, 4])])) == [[3, 4]]
+    assert list(token_lists([["a", 1, np.int64(2), np.str_("b")]], None)) == [["a", 1, 2, "b"]]
+    assert list(token_lists([np.array([3, 4])], None)) == [[3, 4]]
+    assert list(token_lists([["", "\ud800", " "]], None)) == [["", "\ud800", " "]]
+
+
+TEXTS = ["To be, or not to be?", "that is the question", "", "  ", "Ähren, naïve \ud800 ﬁn"]
+
+
+@pytest.mark.parametrize(
+    "vectorizer",
+    [
+        CountVectorizer(),
+        CountVectorizer(analyzer="char"),
+        CountVectorizer(analyzer="char_wb"),
+        CountVectorizer(stop_words="english", ngram_range=(1, 2), token_pattern=r"\w+", strip_accents="unicode"),
+    ],
+)
+@pytest.mark.parametrize("as_corpus", [list, np.array, pd.Series, pl.Series, pd.DataFrame, iter])
+def test_strings_are_read_as_count_vectorizer_reads_them(vectorizer, as_corpus):
+    texts = [text for text in TEXTS if as_corpus is not pl.Series or text.isprintable()]  # polars has no surrogates
+    plain = vectorizer.get_params() == CountVectorizer(analyzer=vectorizer.analyzer).get_params()
+    analyzer = vectorizer.analyzer if plain else pickle.loads(pickle.dumps(vectorizer.build_analyzer()))
+    counts = vectorizer.fit_transform(texts).toarray()
+    names = vectorizer.get_feature_names_out()
+    expected = [{name: count for name, count in zip(names, row, strict=True) if count} for row in counts]
+    assert [dict(Counter(tokens)) for tokens in token_lists(as_corpus(texts), analyzer)] == expected
+
+
+def test_a_callable_may_return_any_sequence_of_tokens():
+    assert list(token_lists(["a b"], lambda text: iter(text.split()))) == [["a", "b"]]
+    assert list(token_lists(["a b"], lambda text: np.array([1, 2]))) == [[1, 2]]
 
 
 GOOD = ["a", "b"]
+SCALARS = [
+    (None, "None"),
+    (float("nan"), "the float nan"),
+    (np.float64("nan"), r"the float64 (np\.float64\()?nan"),
+    (pd.NA, "the NAType <NA>"),
+    (pd.NaT, "the NaTType NaT"),
+    (7, "the int 7"),
+    (np.array("to be"), r"the ndarray array\('to be'"),
+    ({"a": 1}, r"the dict \{'a': 1\}"),
+    ({"a"}, r"the set \{'a'\}"),
+]
 
 
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        ("to be or not to be", r"X is the str 'to be or not to be': pass a list of documents"),
+        ("to be or not to be", r"X is the str 'to be or not to be': pass a list of documents, each a list of tokens"),
         (b"to be", r"X is the bytes b'to be': pass a list of documents"),
-        (3, r"X is the int 3: pass a list of documents"),
-        (None, r"X is None: pass a list of documents"),
-        ([GOOD, "to be"], r"document 1 is the str 'to be': pass a list of tokens, as document\.split\(\) gives"),
-        ([GOOD, b"to be"], r"document 1 is the bytes b'to be'"),
-        ([GOOD, None], r"document 1 is None: pass a list of tokens, or \[\] for an empty document"),
-        ([GOOD, float("nan")], r"document 1 is the float nan"),
-        ([GOOD, 7], r"document 1 is the int 7"),
-        ([GOOD, np.array("to be")], r"document 1 is the ndarray array\('to be'"),
-        ({"d": GOOD}, r"X is the dict \{'d': \['a', 'b'\]\}: pass a list of documents"),
-        ({("a", "b")}, r"X is the set .*: pass a list of documents"),
-        (np.array("a b"), r"X is the ndarray array\('a b'"),
-        (SimpleNamespace(columns=["text"]), r"X is a SimpleNamespace of columns \['text'\]: pass one column"),
-        ([GOOD, {"a": 1}], r"document 1 is the dict \{'a': 1\}: pass a list of tokens, or"),
-        ([GOOD, {"a"}], r"document 1 is the set \{'a'\}"),
+        *[(value, f"X is {shown}.*: pass a list of documents, each a list of tokens") for value, shown in SCALARS],
+        *[
+            ([GOOD, value], rf"document 1 is {shown}.*: pass a list of tokens, or \[\] for an empty document")
+            for value, shown in SCALARS
+        ],
+        ([GOOD, "to be"], r'document 1 is the str \'to be\': pass a list of tokens, or set analyzer="word"'),
+        ([GOOD, ""], r"document 1 is the str '': pass a list of tokens, or set"),
+        ([GOOD, "\ud800"], r"document 1 is the str '\\ud800'"),
+        ([GOOD, b"to be"], r"document 1 is the bytes b'to be': decode it, and pass a list of tokens"),
+        ([GOOD, bytearray(b"to")], r"document 1 is the bytearray .*: decode it"),
+        (pd.Series(["to be", "or"]), r"document 0 is the str 'to be'"),
+        (pd.Series([GOOD, float("nan")]), r"document 1 is the float nan"),
+        (pd.Series(["to be", None], dtype="string"), r"document 0 is the str 'to be'"),
+        (pl.Series([GOOD, None]), r"document 1 is None"),
+        (pl.LazyFrame({"tokens": [GOOD]}), r"X is the LazyFrame"),
+        (pd.DataFrame({"a": GOOD, "b": GOOD}), r"X is the DataFrame of shape \(2, 2\): pass the one column that holds"),
+        (pd.DataFrame(index=[0, 1]), r"X is the DataFrame of shape \(2, 0\): pass the one column"),
+        (
+            np.array([GOOD, GOOD]),
+            r"X is the ndarray of shape \(2, 2\): pass the one column .*, or X.tolist\(\) if its rows",
+        ),
+        (np.ones((2, 3)), r"X is the ndarray of shape \(2, 3\)"),
+        (np.ones((2, 3, 1)), r"X is the ndarray of shape \(2, 3, 1\)"),
         ([GOOD, ["a", 1.5]], r"token 1 of document 1 is the float 1\.5: tokens are strings or integers"),
         ([GOOD, ["a", None]], r"token 1 of document 1 is None"),
         ([GOOD, [float("nan")]], r"token 0 of document 1 is the float nan"),
+        ([GOOD, [pd.NA]], r"token 0 of document 1 is the NAType <NA>"),
+        ([GOOD, [np.nan, "a"]], r"token 0 of document 1 is the float nan"),
+        ([GOOD, np.array(["a", np.nan], dtype=object)], r"token 1 of document 1 is the float nan"),
+        ([GOOD, np.array([1.0])], r"token 0 of document 1 is the float 1\.0"),
         ([GOOD, [["a"], ["b"]]], r"token 0 of document 1 is the list \['a'\]"),
+        ([GOOD, np.array([GOOD, GOOD])], r"token 0 of document 1 is the list \['a', 'b'\]"),
+        ([GOOD, [{"a": 1}]], r"token 0 of document 1 is the dict"),
         ([GOOD, [b"a"]], r"token 0 of document 1 is the bytes b'a'"),
-        (np.ones((2, 3)), r"token 0 of document 0 is the float 1\.0"),
     ],
 )
 def test_an_error_names_value_place_and_remedy(X, message):
     with pytest.raises(TypeError, match=message):
-        list(token_lists(X))
+        list(token_lists(X, None))
+
+
+@pytest.mark.parametrize("analyzer", ["word", "char", "char_wb", str.split, CountVectorizer().build_analyzer()])
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ("to be", r"X is the str 'to be': pass a list of documents, each a string"),
+        *[(["a", value], rf'document 1 is {shown}.*: pass a string, or "" for an empty') for value, shown in SCALARS],
+        (
+            ["a", ["to", "be"]],
+            r"document 1 is the list \['to', 'be'\]: pass a string, or set analyzer=None, which takes",
+        ),
+        (["a", np.array(GOOD)], r"document 1 is the ndarray .*: pass a string, or set analyzer=None"),
+        (["a", b"to be"], r"document 1 is the bytes b'to be': decode it, for the analyzer takes strings"),
+        (pd.Series(["a", None], dtype="string"), r"document 1 is (None|the NAType <NA>|the float nan)"),
+        (pd.DataFrame({"a": GOOD, "b": GOOD}), r"X is the DataFrame of shape \(2, 2\): .*, each a string$"),
+        (np.array([GOOD, GOOD]), r"X is the ndarray of shape \(2, 2\): .*, each a string$"),
+    ],
+)
+def test_an_error_about_strings_names_value_place_and_remedy(X, analyzer, message):
+    with pytest.raises(TypeError, match=message):
+        list(token_lists(X, analyzer))
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (None, r"the analyzer made None of document 0: it must return a list of tokens"),
+        ("to be", r"the analyzer made the str 'to be' of document 0"),
+        ([1.5], r"token 0 of document 0 is the float 1\.5"),
+    ],
+)
+def test_an_analyzer_that_makes_no_tokens_is_an_error(made, message):
+    with pytest.raises(TypeError, match=message):
+        list(token_lists(["text"], lambda text: made))
 
 
 def test_a_long_value_is_shown_by_its_beginning():
     with pytest.raises(TypeError, match="document 0 is the str") as error:
-        list(token_lists(["word " * 10_000]))
+        list(token_lists(["word " * 10_000], None))
     assert len(str(error.value)) < 200
+
+
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
+ANYTHING = st.recursive(
+    SCALAR, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.lists(inner).map(tuple)
+)
+
+
+@given(X=ANYTHING, analyzer=st.sampled_from([None, "word", "char", "char_wb"]))
+@example(X=[[1, float("nan")]], analyzer=None)
+def test_whatever_is_passed_becomes_tokens_or_a_type_error(X, analyzer):
+    try:
+        documents = list(token_lists(X, analyzer))
+    except TypeError as error:
+        if not str(error).startswith(("X is ", "document ", "token ")):
+            raise
+    else:
+        assert len(documents) == len(X)
+        assert {type(token) for tokens in documents for token in tokens} <= {str, int, bool}

@@ -1,42 +1,118 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
-from sk_cbow._pooling import mean_vectors
+from sk_cbow._pooling import mean_vectors, principal_components, token_weights, without_components
 
 EMBEDDINGS = np.array([[1, 0], [0, 2], [4, 4]], np.float32)
+ONES = np.ones(3, np.float32)
+
+
+@pytest.fixture(params=[50, 2000], ids=["more occurrences than tokens", "more tokens than occurrences"])
+def corpus(request):
+    """Embeddings, and 40 documents of 0 to 30 of their rows."""
+    n_tokens = request.param
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(0, 30, 40)
+    rows = rng.integers(0, n_tokens, lengths.sum()).astype(np.int32)
+    rows[:n_tokens] = np.arange(n_tokens)[: len(rows)]
+    return rng.normal(size=(n_tokens, 7)).astype(np.float32), rows, np.concatenate(([0], np.cumsum(lengths)))
 
 
 def test_means_by_hand():
     rows, offsets = np.array([0, 1, 1, 1, 2], np.int32), np.array([0, 4, 4, 5])
-    means = mean_vectors(rows, offsets, EMBEDDINGS)
+    means = mean_vectors(rows, offsets, ONES, EMBEDDINGS)
     np.testing.assert_array_equal(means, [[0.25, 1.5], [0, 0], [4, 4]])
     assert means.dtype == np.float32
 
 
-def test_means_equal_a_loop():
-    rng = np.random.default_rng(0)
-    embeddings = rng.normal(size=(50, 7)).astype(np.float32)
-    lengths = rng.integers(0, 30, 40)
-    rows = rng.integers(0, 50, lengths.sum()).astype(np.int32)
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    expected = [
-        embeddings[rows[start:stop]].astype(float).mean(axis=0) if stop > start else np.zeros(7)
-        for start, stop in pairwise(offsets)
-    ]
-    np.testing.assert_allclose(mean_vectors(rows, offsets, embeddings), expected, atol=1e-6)
+def test_weighted_means_by_hand():
+    rows, offsets = np.array([0, 1, 1], np.int32), np.array([0, 3])
+    means = mean_vectors(rows, offsets, np.array([2, 3, 1], np.float32), EMBEDDINGS)
+    np.testing.assert_array_equal(means, [[2 / 8, 2 * 6 / 8]])
 
 
-def test_order_of_tokens_changes_no_bit_and_the_arguments_stay_as_they_are():
-    rng = np.random.default_rng(0)
-    embeddings = rng.normal(size=(50, 7)).astype(np.float32)
-    rows, offsets = rng.integers(0, 50, 300).astype(np.int32), np.array([0, 300])
+def test_weighted_means_equal_a_loop(corpus):
+    embeddings, rows, offsets = corpus
+    weights = np.random.default_rng(1).uniform(0.1, 9, len(embeddings)).astype(np.float32)
+    expected = np.zeros((40, 7))
+    for document, (start, stop) in enumerate(pairwise(offsets)):
+        if stop > start:
+            of_document = rows[start:stop]
+            expected[document] = np.average(embeddings[of_document], axis=0, weights=weights[of_document])
+    np.testing.assert_allclose(mean_vectors(rows, offsets, weights, embeddings), expected, atol=1e-6)
+
+
+def test_order_of_tokens_changes_no_bit_and_the_arguments_stay_as_they_are(corpus):
+    embeddings, rows, _ = corpus
+    offsets = np.array([0, len(rows)])
+    weights = np.linspace(0.1, 1, len(embeddings), dtype=np.float32)
     rows_before = rows.copy()
-    means = mean_vectors(rows, offsets, embeddings)
+    means = mean_vectors(rows, offsets, weights, embeddings)
     np.testing.assert_array_equal(rows, rows_before)
-    assert offsets.tolist() == [0, 300]
-    np.testing.assert_array_equal(mean_vectors(rng.permutation(rows), offsets, embeddings), means)
+    assert offsets.tolist() == [0, len(rows)]
+    permuted = np.random.default_rng(0).permutation(rows)
+    np.testing.assert_array_equal(mean_vectors(permuted, offsets, weights, embeddings), means)
+
+
+def test_a_mean_of_huge_vectors_is_finite():
+    huge = np.full((3, 2), 3e38, np.float32)
+    np.testing.assert_allclose(mean_vectors(np.array([0, 1, 2, 2]), np.array([0, 4]), ONES, huge), huge[:1])
+
+
+def test_a_mean_over_very_many_tokens_is_as_exact_as_one_over_few():
+    rows = np.repeat(np.array([0, 1], np.int32), [2**24 + 2**23, 2**23])  # more than float32 can count by ones
+    np.testing.assert_array_equal(mean_vectors(rows, np.array([0, 2**25]), ONES, EMBEDDINGS), [[0.75, 0.5]])
 
 
 def test_no_documents():
-    assert mean_vectors(np.array([], np.int32), np.array([0]), EMBEDDINGS).shape == (0, 2)
+    assert mean_vectors(np.array([], np.int32), np.array([0]), ONES, EMBEDDINGS).shape == (0, 2)
+
+
+def test_idf_weights_are_scikit_learns():
+    documents = ["a b b", "", "a a c", "a", "b c d"]
+    peer = TfidfVectorizer(analyzer=str.split).fit(documents)
+    rows = [[peer.vocabulary_[token] for token in document.split()] for document in documents]
+    flat, offsets = np.concatenate(rows).astype(np.int32), np.cumsum([0, *map(len, rows)])
+    weights = token_weights("idf", np.bincount(flat), flat, offsets)
+    np.testing.assert_allclose(weights, peer.idf_, rtol=1e-6)
+
+
+def test_sif_and_uniform_weights_by_hand():
+    token_counts, rows, offsets = np.array([9000, 999, 1]), np.zeros(0, np.int32), np.array([0, 0])
+    weights = token_weights("sif", token_counts, rows, offsets)
+    np.testing.assert_allclose(weights, [0.001 / 0.901, 0.001 / 0.1009, 0.001 / 0.0011], rtol=1e-6)
+    assert token_weights("uniform", token_counts, rows, offsets).tolist() == [1, 1, 1]
+
+
+def test_components_are_the_first_right_singular_vectors(corpus):
+    embeddings, _, _ = corpus
+    components = principal_components(embeddings, 3)
+    _, _, expected = np.linalg.svd(embeddings.astype(float), full_matrices=False)
+    np.testing.assert_allclose(np.abs(np.sum(components * expected[:3], axis=1)), 1, rtol=1e-5)
+    np.testing.assert_allclose(components @ components.T, np.eye(3), atol=1e-6)
+
+
+def test_there_are_no_more_components_than_dimensions_spanned():
+    of_one_token = np.repeat(EMBEDDINGS[2:], 5, axis=0)
+    np.testing.assert_allclose(np.abs(principal_components(of_one_token, 2)), [[0.5**0.5] * 2], rtol=1e-6)
+
+
+def test_removing_components_by_hand():
+    vectors = np.array([[3, 4], [0, 0], [2, 2]], np.float32)
+    np.testing.assert_allclose(
+        without_components(vectors, np.float32([[0.6, 0.8]])), [[0, 0], [0, 0], [0.32, -0.24]], atol=1e-6
+    )
+    np.testing.assert_array_equal(without_components(vectors, np.empty((0, 2), np.float32)), vectors)
+
+
+def test_what_is_left_is_orthogonal_to_the_components_and_its_bits_are_its_own(corpus):
+    embeddings, _, _ = corpus
+    components = principal_components(embeddings, 3)
+    left = without_components(embeddings, components)
+    np.testing.assert_allclose(left @ components.T, 0, atol=1e-5)
+    np.testing.assert_allclose(left, embeddings - embeddings @ components.T @ components, atol=1e-5)
+    alone = [without_components(vector[None], components) for vector in embeddings[:10]]
+    np.testing.assert_array_equal(np.concatenate(alone), left[:10])

@@ -1,6 +1,22 @@
-"""scikit-learn's own checks, on a subclass that reads numeric rows as documents."""
+"""scikit-learn's own checks, on a subclass that reads numeric rows as documents, and what they cannot ask."""
+
+import copy
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import NotFittedError
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 it makes HalvingGridSearchCV importable
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_score
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -33,10 +49,11 @@ class NumericRows(CBOWVectorizer):
 EXPECTED_FAILURES = {
     "check_fit2d_1feature": "a row of one feature is a document of one token, which has no context to learn from",
 }
+PLAIN = {"vector_size": 4, "epochs": 1, "min_count": 1, "sample": 0, "random_state": 0}
 
 
 @parametrize_with_checks(
-    [NumericRows(vector_size=4, epochs=1, min_count=1, sample=0, random_state=0)],
+    [NumericRows(**PLAIN, weighting="idf", remove_components=1)],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
 )
 def test_scikit_learns_checks(estimator, check):
@@ -49,3 +66,199 @@ def test_the_subclass_trains_and_averages_as_its_parent():
     parameters = {"vector_size": 4, "min_count": 1, "sample": 0, "random_state": 0}
     expected = CBOWVectorizer(**parameters).fit(rows).transform(rows)
     np.testing.assert_array_equal(NumericRows(**parameters).fit(X).transform(X), expected)
+
+
+AVERAGES = [
+    {"weighting": weighting, "remove_components": n_components}
+    for weighting in ("uniform", "idf", "sif")
+    for n_components in (0, 2)
+]
+
+
+@pytest.fixture(params=AVERAGES, ids=str, scope="module")
+def averaging(request, two_topics, small):
+    """A fitted vectorizer for each way to average."""
+    return CBOWVectorizer(**small, **request.param).fit(two_topics[0])
+
+
+@pytest.fixture
+def texts(two_topics):
+    return [" ".join(tokens) for tokens in two_topics[0]]
+
+
+# Fit and transform
+
+
+def test_fit_is_idempotent_and_leaves_parameters_alone(averaging, two_topics):
+    again = copy.deepcopy(averaging)
+    before = again.get_params()
+    assert again.fit(two_topics[0]) is again
+    assert again.get_params() == before
+    assert vars(again).keys() == vars(averaging).keys()
+    for name, value in vars(averaging).items():
+        np.testing.assert_array_equal(getattr(again, name), value)
+
+
+def test_fit_transform_is_fit_and_transform(averaging, two_topics):
+    documents = [*two_topics[0], [], ["tea"]]
+    vectors = clone(averaging).fit_transform(documents)
+    np.testing.assert_array_equal(vectors, clone(averaging).fit(documents).transform(documents))
+
+
+def test_the_bits_of_a_document_do_not_depend_on_its_neighbours(averaging, two_topics):
+    documents = [*two_topics[0][:50], [], ["?"], ["tea"], ["tea", "?", "car"] * 1000]
+    vectors = averaging.transform(documents)
+    alone = np.concatenate([averaging.transform([tokens]) for tokens in documents])
+    np.testing.assert_array_equal(alone, vectors)
+    order = np.random.default_rng(0).permutation(len(documents))
+    np.testing.assert_array_equal(averaging.transform([documents[document] for document in order]), vectors[order])
+    np.testing.assert_array_equal(averaging.transform([tokens[::-1] for tokens in documents]), vectors)
+
+
+def test_documents_without_a_known_token_are_zero_vectors(averaging):
+    vectors = averaging.transform([[], ["?"], ["tea"]])
+    np.testing.assert_array_equal(vectors[:2], np.zeros((2, 8)))
+    assert np.abs(vectors[2]).max() > 0
+    assert averaging.transform([]).shape == (0, 8)
+    assert averaging.transform([]).dtype == vectors.dtype == np.float32
+
+
+def test_an_average_equals_a_loop_over_tokens(averaging, two_topics):
+    documents = two_topics[0]
+    rows = [[averaging.vocabulary_[token] for token in tokens] for tokens in documents]
+    flat = np.concatenate(rows)
+    share = np.bincount(flat) / len(flat)
+    frequency = np.bincount(np.concatenate([np.unique(of_document) for of_document in rows]))
+    weights = {
+        "uniform": np.ones(len(share)),
+        "idf": np.log((1 + len(documents)) / (1 + frequency)) + 1,
+        "sif": 1e-3 / (1e-3 + share),
+    }[averaging.weighting]
+    embeddings = averaging.embeddings_.astype(float)
+    means = np.stack(
+        [np.average(embeddings[of_document], axis=0, weights=weights[of_document]) for of_document in rows]
+    )
+    _, _, directions = np.linalg.svd(means)
+    removed = directions[: averaging.remove_components]
+    np.testing.assert_allclose(averaging.transform(documents), means - means @ removed.T @ removed, atol=2e-5)
+
+
+def test_unfitted_methods_say_so():
+    for call in (lambda v: v.transform([["a"]]), lambda v: v.most_similar("a"), lambda v: v.get_feature_names_out()):
+        with pytest.raises(NotFittedError):
+            call(CBOWVectorizer())
+    assert not hasattr(CBOWVectorizer(weighting="idf"), "idf_")
+
+
+def test_a_clone_of_a_fitted_vectorizer_is_unfitted(fitted):
+    unfitted = clone(fitted)
+    assert unfitted.get_params() == fitted.get_params()
+    with pytest.raises(NotFittedError):
+        check_is_fitted(unfitted)
+
+
+# Names and frames
+
+
+def test_feature_names(fitted):
+    assert fitted.get_feature_names_out().tolist() == [f"cbowvectorizer{column}" for column in range(8)]
+    assert not hasattr(fitted, "n_features_in_")
+
+
+def test_set_output_gives_frames_and_keeps_the_index_of_a_series(two_topics, texts, small):
+    documents, _ = two_topics
+    vectorizer = CBOWVectorizer(**small).fit(documents)
+    expected = vectorizer.transform(documents[:3])
+    vectorizer.set_output(transform="pandas")
+    frame = vectorizer.transform(pd.Series(documents[:3], index=["x", "y", "z"]))
+    assert frame.index.tolist() == ["x", "y", "z"]
+    assert frame.columns.tolist() == vectorizer.get_feature_names_out().tolist()
+    np.testing.assert_array_equal(frame, expected)
+    of_texts = CBOWVectorizer(**small, analyzer="word").set_output(transform="pandas")
+    assert of_texts.fit_transform(pd.Series(texts, index=range(7, 407))).index[0] == 7
+    vectorizer.set_output(transform="polars")
+    frame = vectorizer.transform(pl.Series(documents[:3]))
+    assert isinstance(frame, pl.DataFrame)
+    assert frame.columns == vectorizer.get_feature_names_out().tolist()
+    np.testing.assert_array_equal(frame.to_numpy(), expected)
+
+
+def test_html_shows_parameters_and_links_to_the_documentation(fitted):
+    html = fitted._repr_html_()
+    assert 'href="https://sk-cbow.readthedocs.io/en/stable/api/sk_cbow.CBOWVectorizer.html"' in html
+    assert "vector_size" in html
+    assert repr(fitted) == "CBOWVectorizer(epochs=3, random_state=0, sample=0, vector_size=8)"
+
+
+# In company
+
+
+def test_column_transformer_on_columns_of_a_frame(two_topics, texts, small):
+    documents, topics = two_topics
+    frame = pd.DataFrame({"text": texts, "tokens": documents, "number": topics}, index=range(100, 500))
+    transformer = ColumnTransformer(
+        [
+            ("text", CBOWVectorizer(**small, analyzer="word"), "text"),
+            ("column", CBOWVectorizer(**small, analyzer="word"), ["text"]),
+            ("tokens", CBOWVectorizer(**small), "tokens"),
+            ("number", "passthrough", ["number"]),
+        ]
+    ).set_output(transform="pandas")
+    vectors = transformer.fit_transform(frame)
+    assert vectors.index.equals(frame.index)
+    assert vectors.columns[8] == "column__cbowvectorizer0"
+    assert vectors.shape == (400, 25)
+    by_part = [vectors.filter(like=f"{part}__").to_numpy() for part in ("text", "column", "tokens")]
+    np.testing.assert_array_equal(by_part[0], by_part[1])
+    np.testing.assert_array_equal(by_part[0], by_part[2])
+
+
+def test_a_step_that_gives_one_column_may_come_before(texts, small):
+    vectorizer = CBOWVectorizer(**small, analyzer="word")
+    fill_in = SimpleImputer(missing_values=None, strategy="constant", fill_value="")
+    pipeline = make_pipeline(fill_in, vectorizer).fit(pd.DataFrame({"text": [*texts, None]}, dtype=object))
+    vectors = pipeline.transform(pd.DataFrame({"text": ["tea", None]}, dtype=object))
+    np.testing.assert_array_equal(vectors, vectorizer.transform(["tea", ""]))
+
+
+def test_feature_union_with_tfidf(texts, small):
+    union = FeatureUnion([("cbow", CBOWVectorizer(**small, analyzer="word")), ("tfidf", TfidfVectorizer())])
+    vectors = union.fit_transform(texts)
+    assert vectors.shape == (400, 8 + 12)
+    assert list(union.get_feature_names_out()[[0, -1]]) == ["cbow__cbowvectorizer0", "tfidf__wheel"]
+    np.testing.assert_array_equal(vectors[:, :8].toarray(), union.transformer_list[0][1].transform(texts))
+
+
+@pytest.mark.parametrize("search", [GridSearchCV, HalvingGridSearchCV])
+def test_searches_in_two_processes(search, two_topics, small):
+    documents, topics = two_topics
+    ragged = [tokens[: 2 + number % 7] for number, tokens in enumerate(documents)]
+    pipeline = make_pipeline(CBOWVectorizer(**small), LogisticRegression())
+    grid = {"cbowvectorizer__window": [1, 3], "cbowvectorizer__vector_size": [2, 8]}
+    options = {"cv": 2, "n_jobs": 2, "error_score": "raise"}
+    if search is HalvingGridSearchCV:
+        options |= {"min_resources": 100, "random_state": 0}
+    found = search(pipeline, grid, **options).fit(ragged, topics)
+    assert found.best_score_ > 0.95
+    # The worker processes computed the same bits as this one does.
+    alone = clone(pipeline).set_params(**found.best_params_).fit(ragged, topics)
+    np.testing.assert_array_equal(found.best_estimator_[0].embeddings_, alone[0].embeddings_)
+
+
+def test_cross_val_score_on_strings(texts, two_topics, small):
+    pipeline = make_pipeline(CBOWVectorizer(**small, analyzer="word"), LogisticRegression())
+    assert cross_val_score(pipeline, texts, two_topics[1], cv=3, error_score="raise").min() > 0.95
+
+
+def test_metadata_is_routed_past_it(two_topics, small):
+    documents, topics = two_topics
+    with sklearn.config_context(enable_metadata_routing=True):
+        classifier = LogisticRegression().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        pipeline = make_pipeline(CBOWVectorizer(**small), classifier)
+        pipeline.fit(documents, topics, sample_weight=np.where(topics, 1.0, 1e-9))
+        assert pipeline.predict(documents).mean() > 0.9 > topics.mean()
+        assert pipeline.score(documents, topics, sample_weight=topics) > 0.9
+        scorer = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+        weights = {"sample_weight": np.ones(400)}
+        scores = cross_val_score(clone(pipeline), documents, topics, cv=2, scoring=scorer, params=weights)
+        assert scores.min() > 0.95

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from sk_cbow import _vocabulary
 from sk_cbow._vocabulary import look_up, read_corpus
 
 
@@ -50,13 +51,41 @@ def test_a_corpus_to_learn_nothing_from_is_an_error(documents, message):
         read_corpus(documents, min_count=3, max_vocab=None)
 
 
+def test_a_generator_may_use_one_list_for_all_its_documents():
+    def reusing_one_list():
+        tokens = []
+        for word in "aabc":
+            tokens[:] = [word, word]
+            yield tokens
+
+    corpus = read_corpus(reusing_one_list(), min_count=1, max_vocab=None)
+    assert corpus.token_ids.tolist() == [1, 1, 1, 1, 2, 2, 3, 3]
+    ((rows, _),) = look_up(reusing_one_list(), corpus.vocabulary)
+    assert rows.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
+
+
 def test_look_up_leaves_out_what_is_not_known():
-    rows, offsets = look_up([["b", "?", "a"], ["?"], [], ["a", 7]], {"a": 0, "b": 1, 7: 2})
+    ((rows, offsets),) = look_up([["b", "?", "a"], ["?"], [], ["a", 7]], {"a": 0, "b": 1, 7: 2})
     assert rows.tolist() == [1, 0, 0, 2]
     assert offsets.tolist() == [0, 2, 2, 2, 4]
 
 
 def test_look_up_of_nothing():
-    rows, offsets = look_up([], {"a": 0})
-    assert rows.tolist() == []
-    assert offsets.tolist() == [0]
+    assert list(look_up([], {"a": 0})) == []
+
+
+def test_look_up_goes_by_whole_documents_and_reads_no_further_than_it_must(monkeypatch):
+    monkeypatch.setattr(_vocabulary, "TOKENS_AT_A_TIME", 3)
+    n_read = 0
+
+    def documents():
+        nonlocal n_read
+        for tokens in (["a"], ["b", "?"], [], ["?", "b", "a", "a"], ["a"]):
+            n_read += 1
+            yield tokens
+
+    parts = look_up(documents(), {"a": 0, "b": 1})
+    for rows, offsets, n_read_so_far in [([0, 1], [0, 1, 2], 2), ([1, 0, 0], [0, 0, 3], 4), ([0], [0, 1], 5)]:
+        part = next(parts)
+        assert (part[0].tolist(), part[1].tolist(), n_read) == (rows, offsets, n_read_so_far)
+    assert list(parts) == []

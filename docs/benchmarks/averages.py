@@ -1,0 +1,99 @@
+"""Document vectors: how fast `transform` makes them, and what weightings and removed components are worth.
+
+    python docs/benchmarks/averages.py train.tsv.gz --test test.tsv.gz
+
+The corpus is read as compare.py reads it. The speed is that of one core, look-ups of tokens included, next to a plain
+loop over ``dict.get``, which makes no vectors, and to the usual mean over gensim's vectors, which are given the same
+values; rounds alternate between the three. With ``--test``, each setting is fitted with the same ``random_state``,
+which gives the same word vectors, and two classifiers learn the labels of the corpus from its document vectors and are
+scored on the other file: a logistic regression on standardized vectors, and the nearest neighbour by cosine.
+"""
+
+import argparse
+import itertools
+import statistics
+import time
+
+import numpy as np
+from compare import read
+from gensim.models import KeyedVectors
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_cbow import CBOWVectorizer
+
+CLASSIFIERS = {
+    "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+    "nearest neighbour": KNeighborsClassifier(1, metric="cosine"),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", help="a .txt or .tsv file, perhaps .gz")
+    parser.add_argument("--test", help="a .tsv file whose labels are to be told")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    documents, labels = read(arguments.corpus)
+    print_speed(documents, arguments.rounds)
+    if arguments.test:
+        print_scores(documents, labels, *read(arguments.test))
+
+
+def print_speed(documents, n_rounds):
+    vectorizer = CBOWVectorizer(epochs=1, random_state=0).fit(documents)
+    wv = as_gensim(vectorizer)
+    ways = {
+        "dict.get alone": lambda: look_up_alone(documents, vectorizer.vocabulary_),
+        "transform": lambda: vectorizer.transform(documents),
+        "np.mean over gensim's vectors": lambda: means_of(documents, wv),
+    }
+    np.testing.assert_allclose(ways["transform"](), ways["np.mean over gensim's vectors"](), atol=1e-3)
+    seconds = {way: [] for way in ways}
+    for _ in range(n_rounds):
+        for way, call in ways.items():
+            start = time.perf_counter()
+            call()
+            seconds[way].append(time.perf_counter() - start)
+    n_tokens = sum(map(len, documents))
+    print(f"{n_tokens} tokens in {len(documents)} documents, {n_rounds} rounds\n")
+    print("| | million tokens/s | transform's speed, as a multiple |\n|---|---|---|")
+    for way in ways:
+        ratios = [other / ours for other, ours in zip(seconds[way], seconds["transform"], strict=True)]
+        median = n_tokens / statistics.median(seconds[way]) / 1e6
+        print(f"| {way} | {median:.2f} | {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |")
+
+
+def look_up_alone(documents, vocabulary):
+    get = vocabulary.get
+    for tokens in documents:
+        for token in tokens:
+            get(token)
+
+
+def as_gensim(vectorizer):
+    vectors = KeyedVectors(vectorizer.embeddings_.shape[1])
+    vectors.add_vectors(list(vectorizer.vocabulary_), vectorizer.embeddings_)
+    return vectors
+
+
+def means_of(documents, wv):
+    zeros = np.zeros(wv.vector_size, np.float32)
+    known = ([wv[token] for token in tokens if token in wv] for tokens in documents)
+    return np.stack([np.mean(vectors, axis=0) if vectors else zeros for vectors in known])
+
+
+def print_scores(train, y_train, test, y_test):
+    print("\n| weighting | removed components | " + " | ".join(CLASSIFIERS) + " |\n|---|---|---|---|")
+    for weighting, n_removed in itertools.product(["uniform", "idf", "sif"], [0, 1]):
+        vectorizer = CBOWVectorizer(weighting=weighting, remove_components=n_removed, random_state=0)
+        vectors = vectorizer.fit_transform(train)
+        test_vectors = vectorizer.transform(test)
+        scores = (model.fit(vectors, y_train).score(test_vectors, y_test) for model in CLASSIFIERS.values())
+        print(f"| {weighting} | {n_removed} | " + " | ".join(f"{score:.3f}" for score in scores) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

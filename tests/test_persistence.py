@@ -1,0 +1,110 @@
+"""What is saved, and what comes back in another process, another version, another thread."""
+
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import cloudpickle
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from sklearn.feature_extraction.text import CountVectorizer
+
+import sk_cbow
+from sk_cbow import CBOWVectorizer
+
+DUMP = {
+    "pickle": lambda vectorizer, path: path.write_bytes(pickle.dumps(vectorizer)),
+    "joblib": lambda vectorizer, path: joblib.dump(vectorizer, path),
+    "joblib, mapped": lambda vectorizer, path: joblib.dump(vectorizer, path),
+    "cloudpickle": lambda vectorizer, path: path.write_bytes(cloudpickle.dumps(vectorizer)),
+    "skops": lambda vectorizer, path: skops.io.dump(vectorizer, path),
+}
+LOAD = {
+    "pickle": "import pickle; vectorizer = pickle.load(open(path, 'rb'))",
+    "joblib": "import joblib; vectorizer = joblib.load(path)",
+    "joblib, mapped": "import joblib; vectorizer = joblib.load(path, mmap_mode='r')",
+    "cloudpickle": "import pickle; vectorizer = pickle.load(open(path, 'rb'))",
+    "skops": "import skops.io; vectorizer = skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))",
+}
+TRANSFORM = """
+import numpy, sys
+vectors = vectorizer.transform([["tea", "car", 7], ["?"], ["\\ud800", "milk"]])
+assert type(vectors) is numpy.ndarray
+print(type(vectorizer.embeddings_).__name__, *(name for name in ("tensorflow", "keras") if name in sys.modules))
+print(vectors.tobytes().hex())
+"""
+
+
+@pytest.fixture(scope="module")
+def to_save(two_topics, small):
+    documents = [*two_topics[0], *[["\ud800", "milk", 7]] * 9]
+    return CBOWVectorizer(**small, weighting="idf", remove_components=1).fit(documents)
+
+
+@pytest.mark.parametrize("way", DUMP)
+def test_a_saved_vectorizer_gives_the_same_bits_in_a_process_without_tensorflow(
+    way, to_save, tmp_path, in_a_fresh_process
+):
+    path = tmp_path / "vectorizer"
+    DUMP[way](to_save, path)
+    kind, vectors = in_a_fresh_process(f"import sys; path = sys.argv[1]\n{LOAD[way]}\n{TRANSFORM}", path).split("\n")
+    assert vectors == to_save.transform([["tea", "car", 7], ["?"], ["\ud800", "milk"]]).tobytes().hex()
+    assert kind == ("memmap" if way == "joblib, mapped" else "ndarray")
+
+
+def test_skops_needs_no_trust_in_anything_but_the_vectorizer(to_save):
+    assert skops.io.get_untrusted_types(data=skops.io.dumps(to_save)) == ["sk_cbow._vectorizer.CBOWVectorizer"]
+
+
+def test_an_analyzer_of_count_vectorizer_is_saved_with_it(two_topics, small):
+    analyzer = CountVectorizer(stop_words=["cup"], ngram_range=(1, 2)).build_analyzer()
+    texts = [" ".join(tokens) for tokens in two_topics[0]]
+    vectorizer = CBOWVectorizer(**small, analyzer=analyzer).fit(texts)
+    assert "tea milk" in vectorizer.vocabulary_
+    assert "cup" not in vectorizer.vocabulary_
+    read = pickle.loads(pickle.dumps(vectorizer))
+    np.testing.assert_array_equal(read.transform(texts), vectorizer.transform(texts))
+
+
+def test_a_pickle_holds_little_beside_embeddings_and_tokens():
+    rng = np.random.default_rng(0)
+    documents = [[f"token{number}" for number in rng.integers(0, 3000, 30)] for _ in range(1000)]
+    vectorizer = CBOWVectorizer(vector_size=100, epochs=1, random_state=0, min_count=1).fit(documents)
+    needed = vectorizer.embeddings_.nbytes + sum(len(token) for token in vectorizer.vocabulary_)
+    assert len(pickle.dumps(vectorizer)) <= 1.2 * needed
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.1.7.dev0"])
+def test_a_pickle_of_the_same_minor_version_is_read(version, fitted, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sk_cbow, "__version__", version)
+        saved = pickle.dumps(fitted)
+    assert pickle.loads(saved).vocabulary_ == fitted.vocabulary_
+
+
+@pytest.mark.parametrize("version", ["0.0.9", "0.10.0", "1.0.0"])
+def test_a_pickle_of_another_minor_version_is_refused_with_a_sentence(version, fitted, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sk_cbow, "__version__", version)
+        saved = pickle.dumps(fitted)
+    with pytest.raises(ValueError, match=rf"saved by sk_cbow {version}, which sk_cbow .* cannot read: load it with"):
+        pickle.loads(saved)
+
+
+def test_a_state_without_a_version_is_refused_with_a_sentence():
+    with pytest.raises(ValueError, match=r"saved by sk_cbow before 0\.1, which .* cannot read: load it with"):
+        CBOWVectorizer().__setstate__({"vector_size": 100})
+
+
+def test_this_version_reads_its_own_pickles(fitted):
+    read = pickle.loads(pickle.dumps(fitted))
+    assert vars(read).keys() == vars(fitted).keys() == vars(copy.deepcopy(fitted)).keys()
+
+
+def test_threads_may_transform_at_the_same_time(to_save, two_topics):
+    expected = to_save.transform(two_topics[0])
+    with ThreadPoolExecutor(8) as threads:
+        for vectors in threads.map(to_save.transform, [two_topics[0]] * 64):
+            np.testing.assert_array_equal(vectors, expected)
