@@ -4,6 +4,7 @@ import reprlib
 from collections.abc import Iterable, Mapping, Set
 from numbers import Integral
 
+import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 PLAIN_TOKEN_TYPES = frozenset((str, int))
@@ -50,21 +51,23 @@ def token_lists(X, analyzer):
 def _documents(X, kind):
     if not _is_sequence(X):
         raise TypeError(f"X is {_shown(X)}: pass a list of documents, each {kind}")
-    shape = getattr(X, "shape", ())
-    if len(shape) < 2:
+    if _n_dimensions(X) < 2:
         return X
-    if len(shape) > 2 or shape[1] != 1:
-        raise TypeError(
-            f"X is the {type(X).__name__} of shape {shape}: pass the one column that holds the documents, each {kind}"
-            + (", or X.tolist() if its rows are the documents" if kind != "a string" and hasattr(X, "tolist") else "")
-        )
-    return X[X.columns[0]] if hasattr(X, "columns") else X[:, 0]
+    if X.shape[1:] == (1,):
+        if isinstance(X, np.ndarray):
+            return np.asarray(X)[:, 0]
+        if hasattr(X, "columns"):
+            return X[X.columns[0]]
+    raise TypeError(
+        f"X is the {type(X).__name__} of shape {X.shape}: pass the one column that holds the documents, each {kind}"
+        + (", or X.tolist() if its rows are the documents" if kind != "a string" and hasattr(X, "tolist") else "")
+    )
 
 
 def _given_tokens(document, number):
     if isinstance(document, (list, tuple)):
         return document
-    if not _is_sequence(document):
+    if not _is_sequence(document) or _n_dimensions(document) > 1:
         if isinstance(document, str):
             remedy = 'pass a list of tokens, or set analyzer="word"'
         elif isinstance(document, BINARY):
@@ -85,15 +88,19 @@ def _analyzed(document, number, analyze):
             remedy = 'pass a string, or "" for an empty document'
         raise TypeError(f"document {number} is {_shown(document)}: {remedy}")
     tokens = analyze(document)
-    if not _is_sequence(tokens):
+    if not _is_sequence(tokens) or _n_dimensions(tokens) > 1:
         raise TypeError(f"the analyzer made {_shown(tokens)} of document {number}: it must return a list of tokens")
     return _as_list(tokens)
 
 
 def _is_sequence(value):
     """Whether a value can be a corpus or a list of tokens: iterable, in an order, and not one text."""
-    is_scalar_array = getattr(value, "shape", None) == ()
-    return isinstance(value, Iterable) and not isinstance(value, (str, *BINARY, Mapping, Set)) and not is_scalar_array
+    is_iterable = isinstance(value, Iterable) and _n_dimensions(value) > 0
+    return is_iterable and not isinstance(value, (str, *BINARY, Mapping, Set))
+
+
+def _n_dimensions(value):
+    return len(getattr(value, "shape", "1"))
 
 
 def _as_list(tokens):

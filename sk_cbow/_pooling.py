@@ -75,13 +75,24 @@ def principal_components(document_vectors, n_components):
     Returns
     -------
     components : ndarray of shape (n_components, vector_size), float32
-        Orthonormal rows, by falling singular value; fewer than asked for if the vectors span fewer dimensions.
+        Orthonormal rows, by falling singular value.
+
+    Raises
+    ------
+    ValueError
+        If they are all the dimensions that the vectors span, so that nothing but rounding errors would be left.
     """
     vectors = document_vectors.astype(np.float64)
     with threadpool_limits(1, "blas"):  # the bits of products that several threads share depend on their number
         squared_singular_values, directions = eigh(vectors.T @ vectors)  # by rising value
-    spanned = squared_singular_values > squared_singular_values[-1] * np.finfo(np.float32).eps
-    return directions[:, spanned].T[::-1][:n_components].astype(np.float32)
+    smallest = 10 * np.finfo(np.float32).eps  # singular value that is no rounding error, relative to the largest
+    n_spanned = np.count_nonzero(squared_singular_values > smallest**2 * squared_singular_values[-1])
+    if n_spanned <= n_components:
+        raise ValueError(
+            f"remove_components={n_components} would leave nothing of the training documents' vectors, which span "
+            f"{n_spanned} dimensions: lower it, or pass more documents"
+        )
+    return directions.T[::-1][:n_components].astype(np.float32)
 
 
 def without_components(document_vectors, components):

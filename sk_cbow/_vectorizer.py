@@ -77,7 +77,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         weights. "idf" is ln((1 + n) / (1 + df)) + 1 for a token that occurs in df of the n training documents, as in
         scikit-learn's `TfidfVectorizer`. "sif" is smooth inverse frequency [5]_, a / (a + p) with a = 1e-3 for a token
         with share p of the training documents' known tokens; the paper divides by the number of tokens instead, which
-        gives the same directions. Both let rare tokens count for more.
+        gives the same directions before components are removed. Both let rare tokens count for more.
 
     remove_components : int, default=0
         So many principal components of the training documents' vectors are removed from every document's vector [5]_:
@@ -112,11 +112,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Weight of an occurrence of each token in the average of a document.
 
     idf_ : ndarray of shape (n_tokens,), float32
-        The same, with ``weighting="idf"`` only.
+        The same; only with ``weighting="idf"``.
 
     components_ : ndarray of shape (n_components, vector_size), float32
-        The removed components, orthonormal; fewer than `remove_components` if the training documents' vectors span
-        fewer dimensions.
+        The removed components, orthonormal.
 
     loss_curve_ : list of float
         Mean loss of a target and its noise, one value for each epoch; 0 for an epoch that had no target, because
@@ -251,7 +250,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             token is neither string nor integer.
         ValueError
             If X has no documents, no token occurs `min_count` times, or no document has two tokens of the vocabulary;
-            if training diverges because `learning_rate` is too large; if `remove_components` would leave nothing.
+            if training diverges because `learning_rate` is too large; if `remove_components` would leave nothing of
+            the documents' vectors.
         """
         self._fit(X)
         return self
@@ -306,9 +306,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             verbose=self.verbose,
         )
         embeddings = sum(tables)[1:]  # of one table or two, without the padding's row
-        if not np.isfinite(embeddings).all():
+        if not (np.isfinite(embeddings).all() and np.isfinite(loss_curve).all()):
             raise ValueError(
-                f"training with learning_rate={self.learning_rate} gave vectors that are not finite: lower it"
+                f"training with learning_rate={self.learning_rate} gave vectors or losses that are not finite: lower it"
             )
         if self.sample > 0 and 0 in loss_curve:
             warnings.warn(
@@ -325,6 +325,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.vocabulary_ = corpus.vocabulary
         self.token_counts_ = corpus.token_counts
         self.token_weights_ = weights
+        if self.weighting == "idf":
+            self.idf_ = weights
+        else:
+            vars(self).pop("idf_", None)
         self.embeddings_ = embeddings
         self.components_ = components
         self.loss_curve_ = loss_curve
@@ -405,13 +409,6 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return nearest(positive, negative, topn, self.vocabulary_, self.embeddings_)
 
     @property
-    def idf_(self):
-        """Inverse document frequencies, as `TfidfVectorizer` has them, if they are the weights."""
-        if self.weighting != "idf":
-            raise AttributeError(f"weighting={self.weighting!r} has no idf_; token_weights_ are its weights")
-        return self.token_weights_
-
-    @property
     def _n_features_out(self):
         return self.embeddings_.shape[1]
 
@@ -421,6 +418,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return super().__getstate__() | {"_sk_cbow_version": __version__}
 
     def __setstate__(self, state):
+        state = dict(state)
         version = state.pop("_sk_cbow_version", "before 0.1")
         if not version.startswith(READABLE_VERSIONS):
             from sk_cbow import __version__

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from scipy.sparse import coo_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
 from sk_cbow._documents import token_lists
@@ -137,7 +138,9 @@ SCALARS = [
         ([GOOD, np.array(["a", np.nan], dtype=object)], r"token 1 of document 1 is the float nan"),
         ([GOOD, np.array([1.0])], r"token 0 of document 1 is the float 1\.0"),
         ([GOOD, [["a"], ["b"]]], r"token 0 of document 1 is the list \['a'\]"),
-        ([GOOD, np.array([GOOD, GOOD])], r"token 0 of document 1 is the list \['a', 'b'\]"),
+        ([GOOD, np.array([GOOD, GOOD])], r"document 1 is the ndarray array.*: pass a list of tokens, or \[\]"),
+        ([GOOD, pd.DataFrame({"a": GOOD})], r"document 1 is the DataFrame"),
+        (coo_matrix(np.ones((2, 1))), r"X is the coo_matrix of shape \(2, 1\)"),
         ([GOOD, [{"a": 1}]], r"token 0 of document 1 is the dict"),
         ([GOOD, [b"a"]], r"token 0 of document 1 is the bytes b'a'"),
     ],
@@ -174,6 +177,7 @@ def test_an_error_about_strings_names_value_place_and_remedy(X, analyzer, messag
     [
         (None, r"the analyzer made None of document 0: it must return a list of tokens"),
         ("to be", r"the analyzer made the str 'to be' of document 0"),
+        (np.ones((1, 1)), r"the analyzer made the ndarray .* of document 0"),
         ([1.5], r"token 0 of document 0 is the float 1\.5"),
     ],
 )

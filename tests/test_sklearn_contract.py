@@ -115,6 +115,16 @@ def test_the_bits_of_a_document_do_not_depend_on_its_neighbours(averaging, two_t
     np.testing.assert_array_equal(averaging.transform([tokens[::-1] for tokens in documents]), vectors)
 
 
+def test_idf_is_there_when_it_was_fitted(two_topics, small):
+    vectorizer = CBOWVectorizer(**small, weighting="idf").fit(two_topics[0])
+    peer = TfidfVectorizer(analyzer=list).fit(two_topics[0])
+    expected = {token: peer.idf_[column] for token, column in peer.vocabulary_.items()}
+    np.testing.assert_allclose(vectorizer.idf_, [expected[token] for token in vectorizer.vocabulary_], rtol=1e-6)
+    vectorizer.set_params(weighting="uniform")
+    assert hasattr(vectorizer, "idf_")
+    assert not hasattr(vectorizer.fit(two_topics[0]), "idf_")
+
+
 def test_documents_without_a_known_token_are_zero_vectors(averaging):
     vectors = averaging.transform([[], ["?"], ["tea"]])
     np.testing.assert_array_equal(vectors[:2], np.zeros((2, 8)))
@@ -147,7 +157,6 @@ def test_unfitted_methods_say_so():
     for call in (lambda v: v.transform([["a"]]), lambda v: v.most_similar("a"), lambda v: v.get_feature_names_out()):
         with pytest.raises(NotFittedError):
             call(CBOWVectorizer())
-    assert not hasattr(CBOWVectorizer(weighting="idf"), "idf_")
 
 
 def test_a_clone_of_a_fitted_vectorizer_is_unfitted(fitted):

@@ -197,8 +197,8 @@ def test_what_is_no_corpus_is_refused_and_a_fitted_vectorizer_stays_as_it_was(an
     [
         (None, [], "X holds no documents"),
         (None, iter([]), "X holds no documents"),
-        (None, [[], []], "every document of X is empty"),
-        ("word", ["", " "], "every document of X is empty"),
+        (None, [[], []], "no document of X has a token"),
+        ("word", ["", " "], "no document of X has a token"),
         (None, [["a", "b"], ["a"]], "no token occurs min_count=5 times; the most frequent, 'a', occurs 2 times"),
         (None, [["a"]] * 9, "no document has two"),
     ],
@@ -233,9 +233,9 @@ def test_as_many_components_as_dimensions_cannot_be_removed(fitted):
     ],
     ids=["empty", "surrogates", "mixed types", "a vocabulary of one", "a million tokens"],
 )
-@pytest.mark.parametrize("average", [{}, {"weighting": "sif", "remove_components": 1}], ids=str)
-def test_strange_documents_have_finite_vectors(documents, average, small):
-    vectorizer = CBOWVectorizer(**{**small, "epochs": 1}, **average)
+@pytest.mark.parametrize("weighting", ["uniform", "idf", "sif"])
+def test_strange_documents_have_finite_vectors(documents, weighting, small):
+    vectorizer = CBOWVectorizer(**{**small, "epochs": 1}, weighting=weighting)
     vectors = vectorizer.fit_transform(documents)
     assert np.isfinite(vectors).all()
     assert set(vectorizer.vocabulary_) == {token for tokens in documents for token in tokens}
@@ -255,7 +255,9 @@ def test_any_tokens_give_finite_vectors_or_a_documented_error(documents, weighti
     try:
         vectors = vectorizer.fit_transform(documents)
     except ValueError as error:
-        if not re.match("X holds no documents|every document of X is empty|no document has two tokens", str(error)):
+        if not re.match(
+            "X holds no documents|no document of X has a token|no document has two tokens|remove_comp", str(error)
+        ):
             raise
     else:
         assert vectors.shape == (len(documents), 2)
@@ -272,20 +274,19 @@ def test_any_strings_have_finite_vectors(texts, analyzer, fitted):
     assert np.isfinite(vectors).all()
 
 
-def test_an_iterator_of_any_length_needs_memory_for_its_result_and_some_documents_only(fitted):
-    n_documents, tokens = 60_000, ["tea", "milk", "car", "?"] * 10
-
+@pytest.mark.parametrize("tokens", [["tea", "milk", "car", "?"] * 10, []], ids=["long", "empty"])
+def test_an_iterator_of_any_length_needs_memory_for_its_result_and_some_documents_only(tokens, fitted):
     def peak_of_transform(n_documents):
         tracemalloc.start()
-        vectors = fitted.transform(list(tokens) for _ in range(n_documents))
+        vectors = fitted.transform(tokens for _ in range(n_documents))
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return peak - vectors.nbytes
 
-    few, many = peak_of_transform(10_000), peak_of_transform(n_documents)
-    assert few < 10e6
+    few, many = peak_of_transform(10_000), peak_of_transform(60_000)
+    assert few < 30e6
     # The result grows by an eighth at a time.
-    assert many < few + n_documents * 8 * 4 / 8
+    assert many < few + 60_000 * 8 * 4 / 8
 
 
 # What goes wrong while training
@@ -335,8 +336,9 @@ def test_every_parameter_is_constrained():
 
 
 def test_too_large_a_learning_rate_is_an_error_that_says_so(two_topics, small):
-    with pytest.raises(ValueError, match=r"learning_rate=1e\+38 .* lower it"):
-        CBOWVectorizer(**{**small, "learning_rate": 1e38}).fit(two_topics[0])
+    for learning_rate in (1e38, 1e18):  # the vectors are not finite, or only the loss is not
+        with pytest.raises(ValueError, match=rf"learning_rate={re.escape(str(learning_rate))} .* lower it"):
+            CBOWVectorizer(**{**small, "learning_rate": learning_rate}).fit(two_topics[0])
 
 
 def test_another_keras_backend_is_an_error_that_says_what_to_do(in_a_fresh_process):

@@ -38,7 +38,7 @@ def test_a_generator_is_read_once():
     [
         ([], "X holds no documents: pass at least one"),
         (iter([]), "X holds no documents"),
-        ([[], []], "every document of X is empty"),
+        ([[], []], "no document of X has a token"),
         ([["a", "b"], ["a"]], r"no token occurs min_count=3 times; the most frequent, 'a', occurs 2 times: lower"),
         (
             [["a"], ["a"], ["a", "b"]],
@@ -76,16 +76,22 @@ def test_look_up_of_nothing():
 
 def test_look_up_goes_by_whole_documents_and_reads_no_further_than_it_must(monkeypatch):
     monkeypatch.setattr(_vocabulary, "TOKENS_AT_A_TIME", 3)
+    monkeypatch.setattr(_vocabulary, "DOCUMENTS_AT_A_TIME", 2)
     n_read = 0
 
     def documents():
         nonlocal n_read
-        for tokens in (["a"], ["b", "?"], [], ["?", "b", "a", "a"], ["a"]):
+        for tokens in (["a"], ["b", "?"], [], ["?", "b", "a", "a"], [], [], ["a"]):
             n_read += 1
             yield tokens
 
     parts = look_up(documents(), {"a": 0, "b": 1})
-    for rows, offsets, n_read_so_far in [([0, 1], [0, 1, 2], 2), ([1, 0, 0], [0, 0, 3], 4), ([0], [0, 1], 5)]:
+    for rows, offsets, n_read_so_far in [
+        ([0, 1], [0, 1, 2], 2),
+        ([1, 0, 0], [0, 0, 3], 4),
+        ([], [0, 0, 0], 6),
+        ([0], [0, 1], 7),
+    ]:
         part = next(parts)
         assert (part[0].tolist(), part[1].tolist(), n_read) == (rows, offsets, n_read_so_far)
     assert list(parts) == []
