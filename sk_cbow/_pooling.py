@@ -89,8 +89,8 @@ def principal_components(document_vectors, n_components):
     n_spanned = np.count_nonzero(squared_singular_values > smallest**2 * squared_singular_values[-1])
     if n_spanned <= n_components:
         raise ValueError(
-            f"remove_components={n_components} would leave nothing of the training documents' vectors, which span "
-            f"{n_spanned} dimensions: lower it, or pass more documents"
+            f"remove_components={n_components} would leave nothing: the vectors of n_samples={len(vectors)} training "
+            f"documents span {n_spanned} dimensions; lower it, or pass more documents"
         )
     return directions.T[::-1][:n_components].astype(np.float32)
 
