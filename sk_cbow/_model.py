@@ -130,9 +130,9 @@ def train(blocks, *, n_tokens, vector_size, negative, shared_embedding, epochs, 
         return [table.numpy()[: n_tokens + 1] for table in model.tables], loss_curve
     finally:
         # A compiled model is a web of reference cycles that holds some MB; waiting for Python's own collection, fits
-        # in one process would pile up.
+        # in one process would pile up. The oldest generation, all of TensorFlow, takes a quarter of a second.
         del model
-        gc.collect()
+        gc.collect(1)
 
 
 def _fit_model(model, blocks, epochs, learning_rate, rng, verbose):

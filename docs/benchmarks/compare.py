@@ -1,20 +1,26 @@
-"""Compare sk_cbow with gensim and fastText: the same tokens, each engine in a process of its own, one table out.
+"""Compare sk_cbow with gensim and fastText: the same tokens, each fit in a process of its own, one table out.
 
     python docs/benchmarks/compare.py corpus.txt.gz --pairs wordsim353.txt men.txt --analogies analogies.txt.gz
     python docs/benchmarks/compare.py train.tsv.gz --test test.tsv.gz --engines sk_cbow gensim:alpha=0.05,epochs=20
+    python docs/benchmarks/compare.py corpus.txt.gz … --epochs 1 2 3 5 10 15 --plot curves.png
 
 A corpus has a document a line: tokens between spaces in a ``.txt`` file, ``label<TAB>text`` in a ``.tsv`` file, whose
 texts are split as scikit-learn does. With ``--test``, a logistic regression on standardized document vectors learns
 the labels of the corpus and is scored on the other file. Rounds alternate between the engines; the table has medians.
 
-An engine's name may carry options of its own, which override the common ones. ``words/s`` are the corpus's words times
-epochs per second of training: gensim's after ``build_vocab``; sk_cbow's after the vocabulary, compilation included;
-fastText's with the vocabulary, for it reads a file. ``fit`` is the whole, vocabulary included and imports not.
+An engine's name may carry options of its own, which override the common ones. ``fit s`` is the whole fit, vocabulary
+included; ``fit Mwords/s`` and ``Mwords/s`` are the corpus's words times epochs per second of it and of its training
+part: gensim's after ``build_vocab``; sk_cbow's after the vocabulary; fastText's is all, for it reads a file. What a
+process does once is told apart: ``import s``, and ``compile s``, by which a first fit of one epoch takes longer to
+train than an epoch of the fit that is measured. ``peak GB`` is the process's, documents included. ``quality`` is the
+mean of all that is measured of it. With several ``--epochs``, a second table tells the seconds of fit after which each
+engine's curve of quality, joined by straight lines, reaches the best of the second engine's.
 """
 
 import argparse
 import gzip
 import json
+import os
 import re
 import resource
 import statistics
@@ -25,9 +31,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import clone
 
-SIZES = {"vector_size": 100, "window": 5, "min_count": 5, "negative": 5, "epochs": 5}
+SIZES = {"vector_size": 100, "window": 5, "min_count": 5, "negative": 5}
 MOST_FREQUENT = 30_000  # analogies are asked among so many words
+N_CORES = len(os.sched_getaffinity(0))
 
 
 def main():
@@ -36,68 +44,134 @@ def main():
     parser.add_argument("--test", help="a .tsv file whose labels are to be told")
     parser.add_argument("--pairs", nargs="*", default=[], help="files of two words and a human similarity a line")
     parser.add_argument("--analogies", help="a file of four words a line")
-    parser.add_argument("--engines", nargs="*", default=["sk_cbow", "gensim", "gensim:alpha=0.05", "fasttext"])
+    parser.add_argument("--engines", nargs="*", default=["sk_cbow", "gensim:alpha=0.05", "gensim", "fasttext"])
+    parser.add_argument("--epochs", nargs="*", type=int, default=[5])
+    parser.add_argument("--vector-size", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--plot", help="a .png file for curves of quality over seconds")
     parser.add_argument("--one", help=argparse.SUPPRESS)  # the engine to run in this process
     arguments = parser.parse_args()
     if arguments.one:
         print(json.dumps(run(arguments.one, arguments)))
         return
-    results = {engine: [] for engine in arguments.engines}
+    results = {(engine, epochs): [] for epochs in arguments.epochs for engine in arguments.engines}
     for number in range(arguments.rounds):
-        for engine in arguments.engines:
-            print(f"round {number + 1} of {arguments.rounds}: {engine} …", file=sys.stderr, flush=True)
-            command = [sys.executable, __file__, *sys.argv[1:], "--one", engine]
+        for engine, epochs in results:
+            print(f"round {number + 1} of {arguments.rounds}: {engine}, {epochs} epochs …", file=sys.stderr, flush=True)
+            command = [sys.executable, __file__, *sys.argv[1:], "--one", engine, "--epochs", str(epochs)]
             output = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
-            results[engine].append(json.loads(output.splitlines()[-1]))
-    print_table(results)
+            results[engine, epochs].append(json.loads(output.splitlines()[-1]))
+    medians = {
+        key: {measure: statistics.median(result[measure] for result in rounds) for measure in rounds[0]}
+        for key, rounds in results.items()
+    }
+    print_table(medians)
+    print_speed_ratios(results, arguments.engines)
+    if len(arguments.epochs) > 1:
+        curves = {
+            engine: [
+                (medians[engine, epochs]["fit s"], medians[engine, epochs]["quality"]) for epochs in arguments.epochs
+            ]
+            for engine in arguments.engines
+        }
+        print_seconds_to_quality(curves)
+        if arguments.plot:
+            draw(curves, arguments.plot)
 
 
-def print_table(results):
-    first = next(iter(results.values()))[0]
-    print("| engine |" + " | ".join(first) + " |")
-    print("|---" * (len(first) + 1) + "|")
-    for engine, rounds in results.items():
-        medians = (statistics.median(result[measure] for result in rounds) for measure in first)
-        print(f"| {engine} | " + " | ".join(f"{median:.3f}" for median in medians) + " |")
-    peer = next((engine for engine in results if engine.startswith("gensim")), None)
-    if peer and "sk_cbow" in results:
-        speed = {engine: [result["Mwords/s"] for result in results[engine]] for engine in ("sk_cbow", peer)}
-        ratios = [ours / theirs for ours, theirs in zip(speed["sk_cbow"], speed[peer], strict=True)]
-        shown = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        print(f"\nwords/s of sk_cbow over {peer}: median {statistics.median(ratios):.2f} of {shown}")
+def print_table(medians):
+    measures = next(iter(medians.values()))
+    print("| engine | epochs |" + " | ".join(measures) + " |")
+    print("|---" * (len(measures) + 2) + "|")
+    for (engine, epochs), values in medians.items():
+        print(f"| {engine} | {epochs} | " + " | ".join(f"{value:.3g}" for value in values.values()) + " |")
+
+
+def print_speed_ratios(results, engines):
+    first, *others = engines
+    for other in others:
+        for measure in ("Mwords/s", "fit Mwords/s"):
+            ratios = [
+                ours[measure] / theirs[measure]
+                for engine, epochs in results
+                if engine == first
+                for ours, theirs in zip(results[first, epochs], results[other, epochs], strict=True)
+            ]
+            shown = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+            print(f"\n{measure} of {first} over {other}: median {statistics.median(ratios):.2f} of {shown}")
+
+
+def print_seconds_to_quality(curves):
+    """Print when each curve reaches the best quality of the second engine's."""
+    first, second, *_ = curves
+    goal = max(quality for _, quality in curves[second])
+    reached = {engine: seconds_to(goal, curve) for engine, curve in curves.items()}
+    print(f"\n| engine | seconds to quality {goal:.3f} | as a multiple of {first} |\n|---|---|---|")
+    for engine, seconds in reached.items():
+        print(f"| {engine} | {seconds:.1f} | {seconds / reached[first]:.2f} |")
+
+
+def seconds_to(goal, curve):
+    """Seconds at which straight lines between the points of a curve first reach a quality; inf if they never do."""
+    for (start, low), (stop, high) in zip([curve[0], *curve], curve, strict=False):
+        if high >= goal:
+            return stop if low >= goal else start + (stop - start) * (goal - low) / (high - low)
+    return np.inf
+
+
+def draw(curves, path):
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    for engine, points in curves.items():
+        seconds, quality = zip(*points, strict=True)
+        axes.plot(seconds, quality, marker="o", label=engine)
+    axes.set(xscale="log", xlabel="seconds of fit", ylabel="quality")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    figure.savefig(path, dpi=150)
 
 
 def run(name, arguments):
     """Train one engine in this process; return its measures, name -> number."""
     engine, _, options = name.partition(":")
     options = dict(option.split("=") for option in options.split(",") if option)
-    options = SIZES | {key: json.loads(value.lower()) for key, value in options.items()}
+    sizes = SIZES | {"vector_size": arguments.vector_size, "epochs": arguments.epochs[0]}
+    options = sizes | {key: json.loads(value.lower()) for key, value in options.items()}
     documents, labels = read(arguments.corpus)
-    n_words = sum(map(len, documents)) * options["epochs"]
     vocabulary, vectors, seconds = ENGINES[engine](documents, **options)
+    n_words = sum(map(len, documents)) * options["epochs"] / 1e6
     measures = {
         "fit s": seconds["fit"],
-        "Mwords/s": n_words / seconds["training"] / 1e6,
+        "fit Mwords/s": n_words / seconds["fit"],
+        "Mwords/s": n_words / seconds["training"],
+        "import s": seconds.get("import", 0),
+        "compile s": seconds.get("compilation", 0),
         "peak GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     }
+    quality = {}
     for path in arguments.pairs:
-        measures[Path(path).name.split(".")[0]] = similarity_score(path, vocabulary, vectors)
+        quality[Path(path).name.split(".")[0]] = similarity_score(path, vocabulary, vectors)
     if arguments.analogies:
-        measures["analogies"] = analogy_score(arguments.analogies, vocabulary, vectors)
+        quality["analogies"] = analogy_score(arguments.analogies, vocabulary, vectors)
     if arguments.test:
-        measures["accuracy"] = accuracy(documents, labels, *read(arguments.test), vocabulary, vectors)
-    return measures
+        quality["accuracy"] = accuracy(documents, labels, *read(arguments.test), vocabulary, vectors)
+    return measures | quality | {"quality": statistics.mean(quality.values() or [np.nan])}
 
 
 def train_sk_cbow(documents, **options):
-    import sk_cbow._model  # TensorFlow's import is not part of the comparison
+    seconds = {}
+    start = time.perf_counter()
+    import sk_cbow._model
     from sk_cbow import CBOWVectorizer
 
-    seconds = {}
+    seconds["import"] = time.perf_counter() - start
     sk_cbow._model.train = timed(sk_cbow._model.train, seconds, "training")
     vectorizer = CBOWVectorizer(**{"random_state": 0} | options)
+    clone(vectorizer).set_params(epochs=1).fit(documents)
+    first_epoch = seconds["training"]
     timed(vectorizer.fit, seconds, "fit")(documents)
+    seconds["compilation"] = first_epoch - seconds["training"] / vectorizer.epochs
     return vectorizer.vocabulary_, vectorizer.embeddings_, seconds
 
 
@@ -105,7 +179,7 @@ def train_gensim(documents, epochs, **options):
     from gensim.models import Word2Vec
 
     seconds = {}
-    model = Word2Vec(**{"sg": 0, "workers": 2, "seed": 0} | options)
+    model = Word2Vec(**{"sg": 0, "workers": N_CORES, "seed": 0} | options)
     start = time.perf_counter()
     model.build_vocab(documents)
     timed(model.train, seconds, "training")(documents, total_examples=model.corpus_count, epochs=epochs)
@@ -122,7 +196,7 @@ def train_fasttext(documents, vector_size, window, min_count, negative, epochs, 
         file.flush()
         model = timed(fasttext.train_unsupervised, seconds, "training")(
             file.name,
-            **{"model": "cbow", "maxn": 0, "thread": 2, "verbose": 0} | options,
+            **{"model": "cbow", "maxn": 0, "thread": N_CORES, "verbose": 0} | options,
             dim=vector_size,
             ws=window,
             minCount=min_count,
