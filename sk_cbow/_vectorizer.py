@@ -175,14 +175,15 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     References
     ----------
-    .. [1] T. Mikolov, K. Chen, G. Corrado and J. Dean (2013). Efficient estimation of word representations in vector
-       space. ICLR workshop.
-    .. [2] T. Mikolov, I. Sutskever, K. Chen, G. Corrado and J. Dean (2013). Distributed representations of words and
-       phrases and their compositionality. NeurIPS.
-    .. [3] O. Levy and Y. Goldberg (2014). Neural word embedding as implicit matrix factorization. NeurIPS.
-    .. [4] J. Duchi, E. Hazan and Y. Singer (2011). Adaptive subgradient methods for online learning and stochastic
-       optimization. JMLR 12.
-    .. [5] S. Arora, Y. Liang and T. Ma (2017). A simple but tough-to-beat baseline for sentence embeddings. ICLR.
+    .. [1] Tomas Mikolov, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Efficient estimation of word representations
+       in vector space. ICLR workshop.
+    .. [2] Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Distributed representations
+       of words and phrases and their compositionality. NeurIPS.
+    .. [3] Omer Levy and Yoav Goldberg (2014). Neural word embedding as implicit matrix factorization. NeurIPS.
+    .. [4] John Duchi, Elad Hazan and Yoram Singer (2011). Adaptive subgradient methods for online learning and
+       stochastic optimization. JMLR 12.
+    .. [5] Sanjeev Arora, Yingyu Liang and Tengyu Ma (2017). A simple but tough-to-beat baseline for sentence
+       embeddings. ICLR.
 
     Examples
     --------
@@ -300,6 +301,16 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             if training diverges because `learning_rate` is too large; if `remove_components` would leave nothing of
             the documents' vectors; if one of `init_vectors` has not `vector_size` finite numbers, or they are to be
             frozen in one of two tables; if `vector_size` or `shared_embedding` is not what it was before a warm start.
+
+        Examples
+        --------
+        >>> from sk_cbow import CBOWVectorizer
+        >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
+        >>> vectorizer.embeddings_.shape
+        (6, 8)
+        >>> len(vectorizer.loss_curve_)
+        5
         """
         self._fit(X)
         return self
@@ -319,6 +330,18 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -------
         document_vectors : ndarray of shape (n_documents, vector_size), float32
             The same as ``fit(X).transform(X)``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `fit`.
+
+        Examples
+        --------
+        >>> from sk_cbow import CBOWVectorizer
+        >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
+        >>> CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit_transform(documents).shape
+        (100, 8)
         """
         corpus = self._fit(X)
         return self._document_vectors(corpus.token_ids - 1, corpus.offsets)
@@ -536,6 +559,17 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             If `fit` was not called before.
         TypeError
             As in `fit`.
+
+        Examples
+        --------
+        >>> from sk_cbow import CBOWVectorizer
+        >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
+        >>> tea, road, unknown = vectorizer.transform([["milk", "tea"], ["road", "bus"], ["plane"]])
+        >>> bool((road == vectorizer.embeddings_[vectorizer.vocabulary_["road"]]).all())  # the one known token's
+        True
+        >>> bool(unknown.any())
+        False
         """
         check_is_fitted(self)
         vectors = bytearray()  # it grows in place, where joining arrays would take twice the memory
@@ -625,7 +659,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         References
         ----------
-        .. [1] L. Finkelstein et al. (2002). Placing search in context: the concept revisited. ACM TOIS 20.
+        .. [1] Lev Finkelstein et al. (2002). Placing search in context: the concept revisited. ACM TOIS 20.
 
         Examples
         --------
@@ -684,8 +718,23 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         References
         ----------
-        .. [1] T. Mikolov, K. Chen, G. Corrado and J. Dean (2013). Efficient estimation of word representations in
-           vector space. ICLR workshop.
+        .. [1] Tomas Mikolov, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Efficient estimation of word
+           representations in vector space. ICLR workshop.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from sk_cbow import CBOWVectorizer
+        >>> vectors = {"oslo": [1, 0, 0], "norway": [1, 0, 1], "athens": [0, 1, 0], "greece": [0, 1, 1]}
+        >>> vectorizer = CBOWVectorizer(vector_size=3, sample=0, init_vectors=vectors, freeze_init=True)
+        >>> vectorizer = vectorizer.fit([["oslo", "norway", "fjord"], ["athens", "greece", "olive"]] * 50)
+        >>> path = Path(getfixture("tmp_path"), "questions.txt")
+        >>> _ = path.write_text(": capitals\\nathens greece oslo norway\\noslo norway athens greece\\n")
+        >>> accuracy, sections = vectorizer.analogy_score(path)
+        >>> accuracy
+        1.0
+        >>> [section["section"] for section in sections]
+        ['capitals', 'Total accuracy']
         """
         check_is_fitted(self)
         return analogy_score(

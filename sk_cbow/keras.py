@@ -66,9 +66,9 @@ def cbow_model(
 
     References
     ----------
-    .. [1] T. Mikolov, I. Sutskever, K. Chen, G. Corrado and J. Dean (2013). Distributed representations of words and
-       phrases and their compositionality. NeurIPS.
-    .. [2] O. Levy and Y. Goldberg (2014). Neural word embedding as implicit matrix factorization. NeurIPS.
+    .. [1] Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Distributed representations
+       of words and phrases and their compositionality. NeurIPS.
+    .. [2] Omer Levy and Yoav Goldberg (2014). Neural word embedding as implicit matrix factorization. NeurIPS.
 
     Examples
     --------

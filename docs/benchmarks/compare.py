@@ -8,7 +8,8 @@ A corpus has a document a line: tokens between spaces in a ``.txt`` file, ``labe
 texts are split as scikit-learn does. With ``--test``, a logistic regression on standardized document vectors learns
 the labels of the corpus and is scored on the other file. Rounds alternate between the engines; the table has medians.
 
-An engine's name may carry options of its own, which override the common ones. ``fit s`` is the whole fit, vocabulary
+An engine's name may carry options of its own, which override the common ones; ``sk_cbow:offset=0`` trains without the
+offset log(negative). ``fit s`` is the whole fit, vocabulary
 included; ``fit Mwords/s`` and ``Mwords/s`` are the corpus's words times epochs per second of it and of its training
 part: gensim's after ``build_vocab``; sk_cbow's after the vocabulary; fastText's is all, for it reads a file. What a
 process does once is told apart: ``import s``, and ``compile s``, by which a first fit of one epoch takes longer to
@@ -29,6 +30,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn.base import clone
@@ -165,13 +167,15 @@ def run(name, arguments):
     return measures | quality | {"quality": statistics.mean(quality.values() or [np.nan])}
 
 
-def train_sk_cbow(documents, **options):
+def train_sk_cbow(documents, offset=None, **options):
     seconds = {}
     start = time.perf_counter()
     import sk_cbow._model
     from sk_cbow import CBOWVectorizer
 
     seconds["import"] = time.perf_counter() - start
+    if offset is not None:
+        sk_cbow._model.math = SimpleNamespace(log=lambda negative: offset)  # all that the module has of math
     sk_cbow._model.train = timed(sk_cbow._model.train, seconds, "training")
     vectorizer = CBOWVectorizer(**{"random_state": 0} | options)
     clone(vectorizer).set_params(epochs=1).fit(documents)

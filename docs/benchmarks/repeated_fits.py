@@ -29,8 +29,8 @@ def main():
     print(f"distinct results: {len(hashes)} ({min(hashes)[:16]})")
 
 
-def resident_megabytes():
-    with open("/proc/self/statm") as file:
+def resident_megabytes(process="self"):
+    with open(f"/proc/{process}/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 

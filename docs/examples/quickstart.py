@@ -1,16 +1,13 @@
-"""The quickstart: word vectors for the documentation of numpy, scipy, scikit-learn and keras, in under two minutes.
+"""The quickstart: word vectors for four libraries' documentation, in two minutes.
 
-The text is on every machine that has sk_cbow: the docstrings of the four packages' public functions and classes. The
-task is to tell which subpackage a docstring belongs to. Run it with ``python docs/examples/quickstart.py``. A few
-docstrings contain random numbers, made anew in each process, so that the third digit of a figure may vary.
+The text is on every machine that has sk_cbow, see docstrings.py. The task is to tell
+which subpackage a docstring belongs to. Run it with
+
+    python docs/examples/quickstart.py
 """
 
-import importlib
-import inspect
 import os
 import pickle
-import pkgutil
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,12 +22,12 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from docstrings import PACKAGES, first_line, labelled_docstrings, tokens
 from sk_cbow import CBOWVectorizer
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # keeps TensorFlow's start-up messages few; fit will import it
+# Keeps the start-up messages of TensorFlow few, which fit will import
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-PACKAGES = ["numpy", "scipy", "sklearn", "keras"]
-SHORTEST_DOCSTRING = 200  # characters
 SMALLEST_CLASS = 40  # docstrings
 
 
@@ -40,16 +37,23 @@ def main():
     say("Gathering the docstrings of " + ", ".join(PACKAGES))
     docstrings, labels = labelled_docstrings()
     documents = [tokens(docstring) for docstring in docstrings]
-    print(f"{len(documents)} docstrings, {sum(map(len, documents)) / 1e6:.1f} million tokens, for example")
+    n_tokens = sum(map(len, documents))
+    print(
+        f"{len(documents)} docstrings, {n_tokens / 1e6:.1f} million tokens, for example"
+    )
     print(f"{docstrings[-1][:60]!r}… of {labels[-1]}, as tokens {documents[-1][:6]}…")
 
     names, sizes = np.unique(labels, return_counts=True)
     is_common = np.isin(labels, names[sizes >= SMALLEST_CLASS])
+    n_classes = sum(sizes >= SMALLEST_CLASS)
     print(
-        f"{is_common.sum()} of them belong to the {sum(sizes >= SMALLEST_CLASS)} subpackages that are to be told apart"
+        f"{is_common.sum()} of them are of the {n_classes} subpackages to be told apart"
     )
     rows_train, rows_test = train_test_split(
-        np.flatnonzero(is_common), test_size=0.25, stratify=labels[is_common], random_state=0
+        np.flatnonzero(is_common),
+        test_size=0.25,
+        stratify=labels[is_common],
+        random_state=0,
     )
     train, y_train = [documents[row] for row in rows_train], labels[rows_train]
     test, y_test = [documents[row] for row in rows_test], labels[rows_test]
@@ -61,7 +65,8 @@ def main():
         LogisticRegression(max_iter=1000),
     )
     pipeline.fit(train, y_train)
-    print(f"Accuracy on the {len(test)} docstrings left out: {pipeline.score(test, y_test):.3f}")
+    accuracy = pipeline.score(test, y_test)
+    print(f"Accuracy on the {len(test)} docstrings left out: {accuracy:.3f}")
 
     say("Searching two hyperparameters of the embedding with GridSearchCV")
     search = GridSearchCV(
@@ -72,31 +77,50 @@ def main():
     )
     search.fit(train, y_train)
     print("vector_size  window  accuracy")
-    for parameters, accuracy in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True):
-        vector_size, window = parameters["cbowvectorizer__vector_size"], parameters["cbowvectorizer__window"]
+    for parameters, accuracy in zip(
+        search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
+    ):
+        vector_size, window = (
+            parameters["cbowvectorizer__vector_size"],
+            parameters["cbowvectorizer__window"],
+        )
         print(f"{vector_size:11}  {window:6}  {accuracy:8.3f}")
     best = search.best_estimator_
-    print(f"Accuracy of the best on the docstrings left out: {best.score(test, y_test):.3f}")
+    accuracy = best.score(test, y_test)
+    print(f"Accuracy of the best on the docstrings left out: {accuracy:.3f}")
 
-    say("Learning without labels from all docstrings, with more epochs and a wider window")
-    vectorizer = CBOWVectorizer(epochs=10, window=10, random_state=0, verbose=2).fit(documents)
+    say("Learning without labels from all docstrings, with more epochs, a wider window")
+    vectorizer = CBOWVectorizer(epochs=10, window=10, random_state=0, verbose=2).fit(
+        documents
+    )
     print("Neighbours of some words:")
     for word in ["matrix", "gaussian", "layer", "optimizer", "plot"]:
-        neighbours = ", ".join(token for token, _ in vectorizer.most_similar(word, topn=6))
+        neighbours = ", ".join(
+            token for token, _ in vectorizer.most_similar(word, topn=6)
+        )
         print(f"{word:>10}: {neighbours}")
 
-    say("Using few labels: which subpackage is it, told from the first line of a docstring alone?")
-    print("Both vectorizers have read all docstrings. Logistic regression sees so many labelled first lines:")
+    say("Using few labels: which subpackage is it, told from a first line alone?")
+    print("Both vectorizers have read all docstrings.")
+    print("Logistic regression sees so many labelled first lines:")
     tfidf = TfidfVectorizer(analyzer=list, sublinear_tf=True).fit(documents)
     first_lines = [tokens(first_line(docstring)) for docstring in docstrings]
-    compare_with_few_labels({"CBOW": vectorizer, "tf-idf": tfidf}, first_lines, labels, rows_train, rows_test)
+    compare_with_few_labels(
+        {"CBOW": vectorizer, "tf-idf": tfidf},
+        first_lines,
+        labels,
+        rows_train,
+        rows_test,
+    )
 
     say("Pickling the fitted Pipeline and loading it in a fresh process")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.pickle"
         path.write_bytes(pickle.dumps(best))
         print(f"The pickle has {path.stat().st_size / 1e6:.1f} MB", flush=True)
-        subprocess.run([sys.executable, "-c", IN_A_FRESH_PROCESS, str(path)], check=True)
+        subprocess.run(
+            [sys.executable, "-c", IN_A_FRESH_PROCESS, str(path)], check=True
+        )
 
     print(f"\nDone in {time.perf_counter() - start:.0f} seconds.")
 
@@ -115,48 +139,6 @@ def say(what):
     print(f"\n== {what}", flush=True)
 
 
-def tokens(text):
-    return re.findall(r"[a-z]\w+", text.lower())
-
-
-def first_line(docstring):
-    """The summary, which in NumPy's compiled functions comes after the signature."""
-    paragraphs = docstring.split("\n\n")
-    return paragraphs[1] if re.match(r"[\w.]+\(", docstring) and len(paragraphs) > 1 else paragraphs[0]
-
-
-def labelled_docstrings():
-    """Docstrings of public functions and classes, and the subpackage of each."""
-    label_of = {}
-    for package in PACKAGES:
-        for module in public_modules(package):
-            for _, thing in inspect.getmembers(module, callable):
-                docstring = inspect.getdoc(thing) or ""
-                if len(docstring) >= SHORTEST_DOCSTRING:
-                    label_of.setdefault(docstring, subpackage(thing, module))
-    return list(label_of), np.array(list(label_of.values()))
-
-
-def public_modules(package):
-    root = importlib.import_module(package)
-    for info in pkgutil.iter_modules(root.__path__, package + "."):
-        if not re.search(r"\._|\.(conftest|tests|testing|src|f2py|distutils)$", info.name):
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # some modules are kept only to say that they are deprecated
-                    yield importlib.import_module(info.name)
-            except ImportError:
-                continue  # it needs a package that is not installed
-    yield root
-
-
-def subpackage(thing, module):
-    """Where a thing is defined, as sklearn.linear_model for sklearn.linear_model._ridge.Ridge."""
-    defined_in = getattr(thing, "__module__", None) or module.__name__
-    public = [part for part in defined_in.split(".") if not part.startswith("_") and part != "src"]
-    return ".".join(public[:2])
-
-
 def compare_with_few_labels(vectorizers, documents, labels, rows_train, rows_test):
     """Print accuracies, each the mean over three draws of the labelled documents."""
     print("labels a subpackage" + "".join(f"{name:>9}" for name in vectorizers))
@@ -166,15 +148,25 @@ def compare_with_few_labels(vectorizers, documents, labels, rows_train, rows_tes
         for draw in range(len(accuracies)):
             shuffled = np.random.default_rng(draw).permutation(rows_train)
             labelled = np.concatenate(
-                [shuffled[labels[shuffled] == name][:n_labels] for name in np.unique(labels[rows_train])]
+                [
+                    shuffled[labels[shuffled] == name][:n_labels]
+                    for name in np.unique(labels[rows_train])
+                ]
             )
             for column, matrix in enumerate(vectors):
                 classifier = LogisticRegression(C=10, max_iter=1000)
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # with one label a class, scikit-learn suspects a regression
+                    warnings.simplefilter(
+                        "ignore"
+                    )  # with one label a class, scikit-learn suspects a regression
                     classifier.fit(matrix[labelled], labels[labelled])
-                accuracies[draw, column] = classifier.score(matrix[rows_test], labels[rows_test])
-        print(f"{n_labels:19}" + "".join(f"{accuracy:9.3f}" for accuracy in accuracies.mean(axis=0)))
+                accuracies[draw, column] = classifier.score(
+                    matrix[rows_test], labels[rows_test]
+                )
+        print(
+            f"{n_labels:19}"
+            + "".join(f"{accuracy:9.3f}" for accuracy in accuracies.mean(axis=0))
+        )
 
 
 if __name__ == "__main__":

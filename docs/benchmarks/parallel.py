@@ -1,0 +1,77 @@
+"""Parallel search: what joblib's workers cost when each has to load TensorFlow, and what becomes of forked processes.
+
+    python docs/benchmarks/parallel.py train.tsv.gz
+
+A grid search over two vector sizes and two windows, three folds each, with a logistic regression behind the vectors,
+runs with `n_jobs` 1 and 2, each in a process of its own, and twice in it: the first search pays for imports and
+compilation, in the process or its workers; the second finds these done, for joblib's workers live on. ``MB`` is the
+resident memory of the process and its workers after the searches. Then a process that has trained forks a child, which
+only transforms, and another, which trains; a child that is not done after a minute is killed. Linux only, for it
+reads /proc.
+"""
+
+import argparse
+import multiprocessing
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from compare import read
+from repeated_fits import resident_megabytes
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_cbow import CBOWVectorizer
+
+GRID = {"cbowvectorizer__vector_size": [50, 100], "cbowvectorizer__window": [3, 5]}
+PATIENCE = 60  # seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", help="a .tsv file, perhaps .gz")
+    parser.add_argument("--one", help=argparse.SUPPRESS)  # what to do in this process
+    arguments = parser.parse_args()
+    if arguments.one is None:
+        print("| n_jobs | first search, s | second search, s | MB |\n|---|---|---|---|", flush=True)
+        for what in ["1", "2", "fork"]:
+            subprocess.run([sys.executable, *sys.argv, "--one", what], check=True)
+        return
+    documents, labels = read(arguments.corpus)
+    if arguments.one == "fork":
+        fork(documents)
+    else:
+        search(documents, labels, int(arguments.one))
+
+
+def search(documents, labels, n_jobs):
+    vectorizer = CBOWVectorizer(random_state=0)
+    pipeline = make_pipeline(vectorizer, StandardScaler(), LogisticRegression(max_iter=200))
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        GridSearchCV(pipeline, GRID, cv=3, n_jobs=n_jobs, refit=False).fit(documents, labels)
+        seconds.append(time.perf_counter() - start)
+    workers = " ".join(children.read_text() for children in Path("/proc/self/task").glob("*/children")).split()
+    memory = sum(map(resident_megabytes, ["self", *workers]))
+    print(f"| {n_jobs} | {seconds[0]:.0f} | {seconds[1]:.0f} | {memory:.0f} |", flush=True)
+
+
+def fork(documents):
+    vectorizer = CBOWVectorizer(epochs=1, random_state=0).fit(documents)
+    context = multiprocessing.get_context("fork")
+    print()
+    for what in (vectorizer.transform, vectorizer.fit):
+        child = context.Process(target=what, args=(documents,))
+        child.start()
+        child.join(PATIENCE)
+        state = f"was not done after {PATIENCE} seconds" if child.is_alive() else f"ended with code {child.exitcode}"
+        child.kill()
+        print(f"{what.__name__} in a process forked after training {state}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Text on every machine: the docstrings of numpy, scipy, scikit-learn and keras.
+
+The examples read it. A few docstrings contain random numbers, made anew in each
+process, so that the third digit of a figure may vary.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import re
+import warnings
+
+import numpy as np
+
+PACKAGES = ["numpy", "scipy", "sklearn", "keras"]
+SHORTEST = 200  # characters
+
+
+def tokens(text):
+    """Words of two letters and more, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+def first_line(docstring):
+    """The summary, which in NumPy's compiled functions comes after the signature."""
+    paragraphs = docstring.split("\n\n")
+    return (
+        paragraphs[1]
+        if re.match(r"[\w.]+\(", docstring) and len(paragraphs) > 1
+        else paragraphs[0]
+    )
+
+
+def labelled_docstrings():
+    """Docstrings of public functions and classes; the array of their subpackages."""
+    label_of = {}
+    for package in PACKAGES:
+        for module in _public_modules(package):
+            for _, thing in inspect.getmembers(module, callable):
+                docstring = inspect.getdoc(thing) or ""
+                if len(docstring) >= SHORTEST:
+                    label_of.setdefault(docstring, _subpackage(thing, module))
+    return list(label_of), np.array(list(label_of.values()))
+
+
+def _public_modules(package):
+    root = importlib.import_module(package)
+    for info in pkgutil.iter_modules(root.__path__, package + "."):
+        if not re.search(
+            r"\._|\.(conftest|tests|testing|src|f2py|distutils)$", info.name
+        ):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter(
+                        "ignore"
+                    )  # some modules are kept only to say that they are deprecated
+                    yield importlib.import_module(info.name)
+            except ImportError:
+                continue  # it needs a package that is not installed
+    yield root
+
+
+def _subpackage(thing, module):
+    """Where a thing is defined, as sklearn.svm for sklearn.svm._classes.SVC."""
+    defined_in = getattr(thing, "__module__", None) or module.__name__
+    public = [
+        part
+        for part in defined_in.split(".")
+        if not part.startswith("_") and part != "src"
+    ]
+    return ".".join(public[:2])

@@ -1,0 +1,83 @@
+"""
+Grid search over embedding hyperparameters
+==========================================
+
+Which window and how many epochs are best, a classifier can tell that works with the
+vectors. In a ``Pipeline``, ``GridSearchCV`` searches the hyperparameters of the
+embedding like any others.
+"""
+
+# %%
+# The first 40 words of each docstring are the documents; the subpackage is to be told.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from docstrings import labelled_docstrings, tokens
+from sk_cbow import CBOWVectorizer
+
+docstrings, subpackages = labelled_docstrings()
+names, sizes = np.unique(subpackages, return_counts=True)
+is_common = np.isin(subpackages, names[sizes >= 40])
+documents = [
+    tokens(docstring)[:40]
+    for docstring, is_taken in zip(docstrings, is_common, strict=True)
+    if is_taken
+]
+labels = subpackages[is_common]
+n_tokens = sum(map(len, documents))
+print(f"{len(documents)} documents, {n_tokens} tokens, {len(set(labels))} classes")
+
+# %%
+# The pipeline trains the vectors anew in each fold, on that fold's documents only.
+# Parameters of the vectorizer have its name before them, with two underscores between.
+# A vectorizer's ``random_state`` makes the comparison fair: whatever differs comes from
+# the parameters.
+
+windows, epochs = [2, 5, 10], [1, 3, 10]
+pipeline = make_pipeline(
+    CBOWVectorizer(vector_size=50, random_state=0),
+    StandardScaler(),
+    LogisticRegression(max_iter=500),
+)
+search = GridSearchCV(
+    pipeline,
+    {"cbowvectorizer__window": windows, "cbowvectorizer__epochs": epochs},
+    cv=2,
+)
+_ = search.fit(documents, labels)
+print("best:", search.best_params_)
+print(f"accuracy in cross-validation: {search.best_score_:.3f}")
+
+# %%
+# One line for each window; the bars reach to the better and the worse fold. Epochs are
+# the cheapest way to better vectors on a corpus this small, and what the window should
+# be depends on the task: narrow windows see which words can stand for each other, wide
+# ones what a text is about.
+
+results = search.cv_results_
+figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+for window in windows:
+    is_shown = results["param_cbowvectorizer__window"] == window
+    axes.errorbar(
+        results["param_cbowvectorizer__epochs"][is_shown].astype(int),
+        results["mean_test_score"][is_shown],
+        results["std_test_score"][is_shown],  # of two folds, half their difference
+        marker="o",
+        capsize=3,
+        label=f"window {window}",
+    )
+axes.set_xscale("log")
+axes.set_xticks(epochs, epochs)
+axes.minorticks_off()
+axes.set(xlabel="epochs", ylabel="accuracy in cross-validation")
+axes.grid(alpha=0.3)
+axes.legend()
+plt.show()
+
+# %%
+# What a search costs, and what ``n_jobs`` does for it, is told in :doc:`/guide/costs`.

@@ -1,0 +1,88 @@
+"""The picture of a training block: strips and lanes, shifts, shared noise."""
+
+import matplotlib.pyplot as plt
+from matplotlib.patches import ConnectionPatch, Rectangle
+
+PIECE, TARGET = slice(8, 24), 10  # of the first lane, near the end of a document
+NOISE_PER_GROUP = 8
+
+
+def draw_block(strips, n_groups):
+    """Draw a block of ids (n_strips, lane_length, n_lanes); each id has a colour."""
+    n_strips, _, n_lanes = strips.shape
+    _, (top, middle, bottom) = plt.subplots(
+        3,
+        1,
+        figsize=(10, 8.2),
+        layout="constrained",
+        height_ratios=[n_strips * (n_lanes + 1), 6, n_lanes + 3],
+    )
+    for number, strip in enumerate(strips):
+        draw_strip(top, strip, -number * (n_lanes + 1), f"strip {number + 1}")
+    draw_shifts(middle, strips[0][PIECE, 0])
+    draw_noise(bottom, strips[0], n_groups)
+    for axes, title, left, right in [
+        (
+            top,
+            "A block: the text runs to the right, and goes on in other lanes",
+            -7,
+            64,
+        ),
+        (middle, "Contexts are shifts: moved copies add up to all contexts", -10, 24),
+        (bottom, f"Noise is shared: every {n_groups}th place is one group", -7, 64),
+    ]:
+        axes.set_title(title, loc="left")
+        axes.autoscale_view()
+        axes.set_xlim(left, right)
+        axes.set_axis_off()
+
+
+def draw_cell(axes, token_id, x, y, **options):
+    colour = plt.get_cmap("tab20")(token_id % 20) if token_id else "white"
+    axes.add_patch(
+        Rectangle((x, y), 1, -0.9, facecolor=colour, edgecolor="0.8", **options)
+    )
+
+
+def draw_strip(axes, strip, y, name):
+    for place, row in enumerate(strip):
+        for lane, token_id in enumerate(row):
+            draw_cell(axes, token_id, place, y - lane, linewidth=0.4)
+    axes.text(-1, y - strip.shape[1] / 2, name, ha="right", va="center")
+
+
+def draw_shifts(axes, token_ids):
+    for line, shift in enumerate([-2, -1, 0, 1, 2]):
+        for place, token_id in enumerate(token_ids):
+            alpha = 0.35 if shift == 0 else 1
+            draw_cell(axes, token_id, place + shift, -line, alpha=alpha)
+        label = f"moved by {shift:+d}, times $a_{abs(shift)}$"
+        if shift == 0:
+            label = "the lane itself, $v_t$: targets"
+        axes.text(-2.6, -line - 0.45, label, ha="right", va="center")
+    frame = Rectangle(
+        (TARGET, 0.15), 1, -5.2, fill=False, edgecolor="black", linewidth=2
+    )
+    axes.add_patch(frame)
+    label = "one column: a target near its document's end, and its context"
+    axes.text(TARGET + 0.5, -5.25, label, ha="center", va="top")
+
+
+def draw_noise(axes, strip, n_groups):
+    lane_length, n_lanes = strip.shape
+    draw_strip(axes, strip, 0, "strip 1")
+    centre, y = lane_length / 2, -n_lanes - 1.2
+    for place in range(0, lane_length, n_groups):
+        for lane in range(n_lanes):
+            if strip[place, lane]:
+                axes.plot(place + 0.5, -lane - 0.45, "ko", markersize=3.5)
+        if place % (4 * n_groups) == 0:
+            ends = (place + 0.5, -n_lanes + 0.1), (centre, y + 0.1)
+            axes.add_patch(ConnectionPatch(*ends, "data", "data", color="0.6"))
+    left = centre - NOISE_PER_GROUP / 2
+    for number in range(NOISE_PER_GROUP):
+        cell = Rectangle((left + number, y), 1, -0.9, facecolor="0.85", edgecolor="0.4")
+        axes.add_patch(cell)
+    axes.text(left - 1, y - 0.45, "8 noise words", ha="right", va="center")
+    label = "times 64 targets (•): one matrix product"
+    axes.text(left + NOISE_PER_GROUP + 1, y - 0.45, label, va="center")
