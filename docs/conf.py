@@ -21,7 +21,8 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["examples", "explanations"]  # sources of the gallery, which writes its own pages
+# Sources of the gallery, which writes its own pages, and its tables of seconds, which fetch scripts from the network
+exclude_patterns = ["examples", "explanations", "**sg_execution_times.rst"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 
@@ -54,7 +55,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "changelog": []}
+html_sidebars = {"index": [], "contributing": [], "changelog": [], "benchmarks/README": []}
 html_math_renderer = "mathml"
 
 

@@ -37,9 +37,8 @@ lines = [
     if is_taken
 ]
 labels = subpackages[is_common]
-print(
-    f"{len(documents)} documents, {sum(map(len, documents)) / 1e6:.1f} million tokens"
-)
+n_tokens = sum(map(len, documents))
+print(f"{len(documents)} documents, {n_tokens / 1e6:.1f} million tokens")
 mean_length = np.mean([len(line) for line in lines])
 print(f"{len(lines)} lines of {mean_length:.0f} tokens, {len(set(labels))} classes")
 

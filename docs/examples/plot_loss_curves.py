@@ -51,18 +51,14 @@ plt.show()
 # there is no validation data, and ends a fit when an epoch brings less than
 # ``min_delta``. In ``logs``, a callback also finds "tokens_per_second".
 
-vectorizer = CBOWVectorizer(
-    epochs=40,
-    callbacks=[
-        EarlyStopping("loss", min_delta=0.01),
-        LambdaCallback(
-            on_epoch_end=lambda epoch, logs: print(
-                f"epoch {epoch + 1:2}: loss {logs['loss']:.3f}"
-            )
-        ),
-    ],
-    random_state=0,
-).fit(documents)
+
+def say(epoch, logs):
+    print(f"epoch {epoch + 1:2}: loss {logs['loss']:.3f}")
+
+
+callbacks = [EarlyStopping("loss", min_delta=0.01), LambdaCallback(on_epoch_end=say)]
+vectorizer = CBOWVectorizer(epochs=40, callbacks=callbacks, random_state=0)
+vectorizer.fit(documents)
 print(f"stopped after {vectorizer.n_iter_} of {vectorizer.epochs} epochs")
 
 # %%

@@ -42,10 +42,7 @@ for library, documents in arrivals.items():
     print(f"after {library}: {n_words[-1]} words, {vectorizer.n_iter_} epochs in all")
     for word in words:
         if word in vectorizer.vocabulary_:
-            print(
-                f"{word:>12}:",
-                *(token for token, _ in vectorizer.most_similar(word, topn=6)),
-            )
+            print(f"{word:>12}:", *dict(vectorizer.most_similar(word, topn=6)))
         else:
             print(f"{word:>12}: not known yet")
 

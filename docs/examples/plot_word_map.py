@@ -39,7 +39,7 @@ seeds = [
     "spline",
 ]
 for seed in seeds:
-    print(f"{seed:>9}:", *(token for token, _ in vectorizer.most_similar(seed, topn=6)))
+    print(f"{seed:>9}:", *dict(vectorizer.most_similar(seed, topn=6)))
 
 # %%
 # Several words at once are averaged, and negative ones count against the others, as in
@@ -51,10 +51,7 @@ for positive, negative in [
     (["sine", "cosh"], ["cosine"]),
 ]:
     question = " + ".join(positive) + "".join(f" - {token}" for token in negative)
-    print(
-        f"{question}:",
-        *(token for token, _ in vectorizer.most_similar(positive, negative, topn=4)),
-    )
+    print(f"{question}:", *dict(vectorizer.most_similar(positive, negative, topn=4)))
 
 # %%
 # A map

@@ -31,19 +31,12 @@ counts = Counter(token for tokens in documents for token in tokens)
 vocabulary = [token for token, count in counts.most_common() if count >= 5]
 id_of = {token: number for number, token in enumerate(vocabulary, start=1)}
 
-gap = [0] * WINDOW
-stream = np.array(
-    gap
-    + [
-        i
-        for tokens in documents
-        for i in [id_of[t] for t in tokens if t in id_of] + gap
-    ]
-)
+stream = [0] * WINDOW
+for tokens in documents:
+    stream += [id_of[token] for token in tokens if token in id_of] + [0] * WINDOW
+stream = np.array(stream)
 n_tokens = sum(map(len, documents))
-print(
-    f"{n_tokens} tokens in {len(documents)} documents, {len(vocabulary)} distinct ones"
-)
+print(f"{n_tokens} tokens, {len(vocabulary)} words in the vocabulary")
 print("Most frequent:", *vocabulary[:8])
 
 # %%
@@ -121,11 +114,7 @@ logits = keras.layers.Concatenate()([word_product, noise_products])
 
 model = keras.Model([word_index, context, negative_samples], logits)
 print("layers with weights:", [layer.name for layer in model.layers if layer.weights])
-print(
-    "outputs:",
-    tuple(logits.shape),
-    "of which the first is the word's and the others are the noise's",
-)
+print("outputs:", tuple(logits.shape), "first the word's, then the noise's")
 
 # %%
 # Training
@@ -180,25 +169,20 @@ vectorizer.fit(documents)
 seconds = time.perf_counter() - start
 
 for token in ["tuple", "exception", "import", "integer"]:
-    print(
-        f"{token:>10}:",
-        *(neighbour for neighbour, _ in vectorizer.most_similar(token, topn=5)),
-    )
-print(
-    "its model:",
-    [layer.name for layer in cbow_model(vectorizer).layers if layer.weights],
-)
+    print(f"{token:>10}:", *dict(vectorizer.most_similar(token, topn=5)))
+its_model = cbow_model(vectorizer)
+print("its model:", [layer.name for layer in its_model.layers if layer.weights])
 print(f"\n{'':>10}  seconds  tokens/s")
 for name, duration in [("textbook", textbook_seconds), ("vectorizer", seconds)]:
     print(f"{name:>10}  {duration:7.1f}  {n_tokens * EPOCHS / duration:8.0f}")
 print(f"The textbook's model took {textbook_seconds / seconds:.0f} times as long.")
 
 # %%
-# Where the time goes, and why the two tables of vectors differ in quality on larger
-# text, is the matter of the next pages. In short: the textbook's model gathers 16
-# vectors for each place of the text, of which 15 are gathered anew for the next place,
-# and its optimizer touches the whole table in each step, whether a word occurred or
-# not.
+# Where the time goes is the matter of :ref:`a later page
+# <sphx_glr_how_it_works_plot_3_block_step.py>`. In short: the textbook's model gathers
+# 16 vectors for each place of the text, although eight of the ten context words were
+# gathered for the place before, and its optimizer touches the whole table in each step,
+# whether a word occurred or not.
 #
 # **Source.** T. Mikolov, I. Sutskever, K. Chen, G. Corrado and J. Dean (2013).
 # Distributed representations of words and phrases and their compositionality. NeurIPS.

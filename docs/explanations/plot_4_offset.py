@@ -69,9 +69,8 @@ documents = [re.findall(r"[a-z]\w+", text.lower()) for text in topics.values()]
 tokens, counts = np.unique(
     [token for document in documents for token in document], return_counts=True
 )
-words = tokens[np.argsort(-counts)][
-    20 : 20 + N_WORDS
-]  # without the most frequent, such as "the"
+by_count = tokens[np.argsort(-counts)]
+words = by_count[20 : 20 + N_WORDS]  # without the most frequent, such as "the"
 id_of = {word: number for number, word in enumerate(words)}
 
 together = np.zeros((N_WORDS, N_WORDS))
@@ -88,9 +87,8 @@ noise = K * by_chance
 np.fill_diagonal(noise, 0)
 occurs = together > 0
 is_stranger = ~occurs & ~np.eye(N_WORDS, dtype=bool)
-pmi = np.log(together, where=occurs, out=np.full_like(together, -np.inf)) - np.log(
-    by_chance
-)
+pmi = np.full_like(together, -np.inf)
+pmi[occurs] = np.log(together[occurs] / by_chance[occurs])
 
 
 def best_vectors(n_tables, offset):
@@ -174,11 +172,29 @@ plt.show()
 # Wikipedia (100 dimensions, 5 epochs): correlations with human judgements of
 # similarity, and the share of analogies answered.
 #
-# ========================  ===========  ====  ========= setting
-# WordSim-353  MEN   analogies ========================  ===========  ====  =========
-# one table, offset log k   .543         .529  .258 one table, no offset      .419
-# .426  .147 two tables, offset log k  .501         .549  .256 two tables, no offset
-# .450         .499  .183 ========================  ===========  ====  =========
+# .. list-table::
+#    :header-rows: 1
+#
+#    * - setting
+#      - WordSim-353
+#      - MEN
+#      - analogies
+#    * - one table, offset log k
+#      - .543
+#      - .529
+#      - .258
+#    * - one table, no offset
+#      - .419
+#      - .426
+#      - .147
+#    * - two tables, offset log k
+#      - .501
+#      - .549
+#      - .256
+#    * - two tables, no offset
+#      - .450
+#      - .499
+#      - .183
 #
 # The first row is what ``CBOWVectorizer`` does; ``shared_embedding=False`` is the
 # third. The command, run in the repository with a corpus and files of one's own:
