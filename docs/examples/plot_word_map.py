@@ -25,19 +25,7 @@ print(f"{n_words} words have vectors of length {vector_size}")
 # Neighbours by cosine
 # --------------------
 
-seeds = [
-    "matrix",
-    "gaussian",
-    "optimizer",
-    "image",
-    "tree",
-    "fft",
-    "cluster",
-    "plot",
-    "integer",
-    "layer",
-    "spline",
-]
+seeds = ["matrix", "gaussian", "optimizer", "image", "tree", "fft", "cluster", "plot"]
 for seed in seeds:
     print(f"{seed:>9}:", *dict(vectorizer.most_similar(seed, topn=6)))
 
@@ -69,17 +57,18 @@ vectors = vectorizer.embeddings_[[vectorizer.vocabulary_[token] for token in sho
 unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 points = MDS(n_init=4, init="random", random_state=0).fit_transform(unit)
 
-figure, axes = plt.subplots(figsize=(9, 7), layout="constrained")
+figure, axes = plt.subplots(figsize=(9, 7))
 axes.scatter(*points.T, s=0)
 for token, point, number in zip(shown, points, shown.values(), strict=True):
     axes.text(
         *point,
         token,
-        color=plt.get_cmap("Dark2")(number % 8),
+        color=plt.get_cmap("Dark2")(number),
         weight="bold" if token in seeds else "normal",
         ha="center",
         va="center",
     )
+axes.margins(0.1)
 axes.set_axis_off()
 plt.show()
 
