@@ -667,9 +667,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
         >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
-        >>> path = Path(getfixture("tmp_path"), "pairs.txt")
-        >>> _ = path.write_text("tea milk 9\\ncar road 8\\ntea car 1\\nroad cup 0\\n")
-        >>> bool(vectorizer.similarity_score(path).spearman.statistic > 0.5)
+        >>> _ = Path("pairs.txt").write_text("tea milk 9\\ncar road 8\\ntea car 1\\nroad cup 0\\n")
+        >>> bool(vectorizer.similarity_score("pairs.txt").spearman.statistic > 0.5)
         True
         """
         check_is_fitted(self)
@@ -728,9 +727,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         >>> vectors = {"oslo": [1, 0, 0], "norway": [1, 0, 1], "athens": [0, 1, 0], "greece": [0, 1, 1]}
         >>> vectorizer = CBOWVectorizer(vector_size=3, sample=0, init_vectors=vectors, freeze_init=True)
         >>> vectorizer = vectorizer.fit([["oslo", "norway", "fjord"], ["athens", "greece", "olive"]] * 50)
-        >>> path = Path(getfixture("tmp_path"), "questions.txt")
-        >>> _ = path.write_text(": capitals\\nathens greece oslo norway\\noslo norway athens greece\\n")
-        >>> accuracy, sections = vectorizer.analogy_score(path)
+        >>> _ = Path("questions.txt").write_text(": capitals\\nathens greece oslo norway\\n")
+        >>> accuracy, sections = vectorizer.analogy_score("questions.txt")
         >>> accuracy
         1.0
         >>> [section["section"] for section in sections]

@@ -280,7 +280,7 @@ def save_projector(vectorizer, folder):
     >>> from sk_cbow.keras import save_projector
     >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
     >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
-    >>> save_projector(vectorizer, getfixture("tmp_path") / "words")
+    >>> save_projector(vectorizer, "words")
     """
     check_is_fitted(vectorizer)
     folder = Path(folder)

@@ -45,13 +45,11 @@ def save(vectorizer, path, binary=False):
 
     Examples
     --------
-    >>> from pathlib import Path
     >>> from sk_cbow import CBOWVectorizer, word2vec_format
     >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
     >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
-    >>> path = Path(getfixture("tmp_path"), "vectors.txt.gz")
-    >>> word2vec_format.save(vectorizer, path)
-    >>> loaded = word2vec_format.load(path)
+    >>> word2vec_format.save(vectorizer, "vectors.txt.gz")
+    >>> loaded = word2vec_format.load("vectors.txt.gz")
     >>> bool((loaded.transform(documents) == vectorizer.transform(documents)).all())
     True
     """
@@ -85,6 +83,14 @@ def load(path):
     ValueError
         If the file ends too early or goes on too long, a row has not one token and as many finite numbers as the
         others, a token is there twice, or a token is not UTF-8. The message tells where.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from sk_cbow import word2vec_format
+    >>> _ = Path("vectors.txt").write_text("2 3\\ntea 1 0 0\\nmilk 0 1 0\\n")
+    >>> word2vec_format.load("vectors.txt").transform([["tea", "and", "milk"]])
+    array([[0.5, 0.5, 0. ]], dtype=float32)
     """
     path = Path(path)
     try:

@@ -1,7 +1,11 @@
+import inspect
 import re
 from pathlib import Path
 
+import pytest
+
 import sk_cbow
+from sk_cbow import CBOWVectorizer, keras, word2vec_format
 
 README = Path(__file__).parent.parent / "README.md"
 SOURCES = sorted(Path(sk_cbow.__file__).parent.glob("*.py"))
@@ -20,6 +24,26 @@ def test_the_example_of_the_readme_works():
     assert pipeline.score(names["documents"], names["labels"]) == 1
     assert pipeline.predict([["red", "car"]]) == ["cars"]
     assert "cup" in dict(pipeline[0].most_similar("tea", topn=3))
+
+
+PUBLIC = [
+    CBOWVectorizer,
+    *(value for name, value in vars(CBOWVectorizer).items() if name[0] != "_" and callable(value)),
+]
+PUBLIC += [
+    value
+    for module in (keras, word2vec_format)
+    for name, value in vars(module).items()
+    if name[0] != "_" and getattr(value, "__module__", "") == module.__name__
+]
+
+
+@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__qualname__)
+def test_every_public_name_has_an_example_and_a_place_in_the_reference(public):
+    assert "\n>>> " in inspect.getdoc(public).partition("\nExamples\n")[2]
+    docs = README.parent / "docs"
+    reference = [docs / "api/index.rst", docs / "_templates/autosummary/class.rst"]
+    assert re.search(rf"\b{public.__name__}\b", "".join(page.read_text() for page in reference))
 
 
 def test_only_the_model_and_the_keras_objects_import_tensorflow():

@@ -69,6 +69,7 @@ for token, point, number in zip(shown, points, shown.values(), strict=True):
         va="center",
     )
 axes.margins(0.1)
+figure.subplots_adjust(0, 0, 1, 1)
 axes.set_axis_off()
 plt.show()
 
