@@ -22,7 +22,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 # Sources of the gallery, which writes its own pages, and its tables of seconds, which fetch scripts from the network
-exclude_patterns = ["examples", "explanations", "**sg_execution_times.rst"]
+exclude_patterns = ["examples", "explanations", "**sg_execution_times.rst", "benchmarks/tried.md"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 

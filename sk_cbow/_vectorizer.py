@@ -60,7 +60,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     sample : float, default=1e-3
         Subsampling threshold for frequent tokens. In each epoch, an occurrence of a token with share f of the corpus
         takes part with probability min(1, sqrt(sample / f) + sample / f). 0 keeps every occurrence, which is what a
-        small corpus needs: among a hundred distinct tokens, all are frequent.
+        small corpus needs: among a hundred distinct tokens, most are frequent.
 
     negative : int, default=5
         How many noise words a target's noise counts for. Each target meets 8 noise words, which it shares with others
@@ -99,8 +99,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     analyzer : {"word", "char", "char_wb"}, callable or None, default=None
         None: a document is a sequence of tokens. A name: a document is a string, split as
-        `sklearn.feature_extraction.text.CountVectorizer` does by default. A callable takes a document, a string, and
-        returns its tokens; ``CountVectorizer(...).build_analyzer()`` gives one with stop words, n-grams and so on.
+        `sklearn.feature_extraction.text.CountVectorizer` does by default, into words or single characters. A callable
+        takes a document, a string, and returns its tokens; ``CountVectorizer(...).build_analyzer()`` gives one with
+        stop words, n-grams and so on.
 
     init_vectors : dict, gensim KeyedVectors or anything with ``in`` and ``[]``, default=None
         Token -> vector of `vector_size` finite numbers, with which a token starts; tokens that it lacks start with
@@ -166,7 +167,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     Notes
     -----
-    `fit` imports TensorFlow; nothing else does, neither `transform` nor unpickling. The width of the window is drawn
+    Training imports TensorFlow; nothing else does, neither `transform` nor unpickling. The width of the window is drawn
     once a block; groups of about 64 places from all over a block share their noise words.
 
     The first fit of a process compiles the training step, which takes a second or two. So does each new `vector_size`,

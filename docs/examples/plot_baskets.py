@@ -2,19 +2,19 @@
 Products in baskets instead of words
 ====================================
 
-Nothing in word2vec knows that a token is a word. Where a document is a basket and a
-token the number of a product, products that are bought with the same others get similar
-vectors, and the average of a basket is near what is missing from it. Tokens may be
-integers, as they come from a database.
+Nothing in word2vec knows that a token is a word. If a document is a basket and its
+tokens are product numbers, then products that are bought together with the same others
+get similar vectors, and the average of a basket is close to what is missing from it.
+Tokens may be integers, as they come from a database.
 """
 
 # %%
 # Baskets
 # -------
 #
-# Shops do not give theirs away, so we make some: 40 dishes have eight ingredients each
-# out of 200 products, and a basket holds most ingredients of one or two dishes, and a
-# few things that sell all the time.
+# Shops keep theirs to themselves, so we make some up: 40 dishes have eight ingredients
+# each out of 200 products, and a basket holds most ingredients of one or two dishes and
+# three staples.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,9 +46,10 @@ print(f"{mean_length:.1f} products in a basket, for example {baskets[0][:8]} …
 # Vectors of products
 # -------------------
 #
-# The order in a basket means nothing, so ``window`` is as wide as a basket is long.
-# Among 200 products all are frequent in the sense of ``sample``, which is meant for
-# words like "the", so subsampling is off.
+# The order in a basket means nothing, so ``window`` is at least as long as a basket;
+# the width that is used is drawn anew for each block of training. Most of these few
+# products are frequent in the sense of ``sample``, which is meant for words like "the",
+# so subsampling is turned off.
 
 train, test = (
     baskets[:18_000],

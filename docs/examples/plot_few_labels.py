@@ -4,14 +4,14 @@ Classify with few labels
 
 A classifier on top of tf-idf knows nothing of a word that occurs in none of its
 labelled documents. Word vectors learn from *all* documents, labelled or not, which
-words are used alike, and so a handful of labels goes a longer way. Here, one line of
-text is to be told apart by subpackage: "Compute the Cholesky decomposition of a matrix"
-is of scipy.linalg.
+words are used alike, and so a handful of labels goes further. Here, the task is to tell
+from one line of text which subpackage it belongs to: "Compute the Cholesky
+decomposition of a matrix" belongs to scipy.linalg.
 """
 
 # %%
-# Some thousand documents without labels, and lines that belong to one of the
-# subpackages with 40 docstrings or more:
+# A few thousand documents without labels, and the first lines of those that belong to a
+# subpackage with at least 40 docstrings:
 
 import warnings
 

@@ -2,13 +2,14 @@
 Grid search over embedding hyperparameters
 ==========================================
 
-Which window and how many epochs are best, a classifier can tell that works with the
-vectors. In a ``Pipeline``, ``GridSearchCV`` searches the hyperparameters of the
-embedding like any others.
+A downstream classifier can tell which window and how many epochs work best. In a
+``Pipeline``, ``GridSearchCV`` searches the hyperparameters of the embedding like any
+others.
 """
 
 # %%
-# The first 40 words of each docstring are the documents; the subpackage is to be told.
+# The documents are the first 40 words of each docstring, and the task is to tell its
+# subpackage.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,10 +34,9 @@ n_tokens = sum(map(len, documents))
 print(f"{len(documents)} documents, {n_tokens} tokens, {len(set(labels))} classes")
 
 # %%
-# The pipeline trains the vectors anew in each fold, on that fold's documents only.
-# Parameters of the vectorizer have its name before them, with two underscores between.
-# A vectorizer's ``random_state`` makes the comparison fair: whatever differs comes from
-# the parameters.
+# For each split, the pipeline trains new vectors on the training documents only. The
+# vectorizer's parameters are prefixed with its name and two underscores. Its
+# ``random_state`` makes the comparison fair: any difference comes from the parameters.
 
 windows, epochs = [2, 5, 10], [1, 3, 10]
 pipeline = make_pipeline(
@@ -54,10 +54,10 @@ print("best:", search.best_params_)
 print(f"accuracy in cross-validation: {search.best_score_:.3f}")
 
 # %%
-# One line for each window; the bars reach to the better and the worse fold. Epochs are
-# the cheapest way to better vectors on a corpus this small, and what the window should
-# be depends on the task: narrow windows see which words can stand for each other, wide
-# ones what a text is about.
+# One line per window; the bars end at the better and the worse fold. More epochs are
+# the simplest way to better vectors on a corpus as small as this. The best window
+# depends on the task: narrow windows see which words can replace each other, wide ones
+# what a text is about.
 
 results = search.cv_results_
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")

@@ -3,12 +3,12 @@ From the vectorizer to a Keras classifier
 =========================================
 
 An average of vectors forgets the order of words. A network that reads them in order
-wants an ``Embedding`` layer, and if labels are few, one that knows the words already.
+needs an ``Embedding`` layer and, if labels are few, one that already knows the words.
 """
 
 # %%
-# Which subpackage does a docstring belong to? Five labelled docstrings of each, the
-# first 50 words of each.
+# Which subpackage does a docstring belong to? The network sees the first 50 words of
+# five labelled docstrings per subpackage.
 
 import keras
 import matplotlib.pyplot as plt
@@ -86,5 +86,8 @@ axes.legend()
 plt.show()
 
 # %%
+# The networks that know the words are ahead from the beginning and stay so. With so few
+# labels, training the vectors further adds nothing.
+#
 # :func:`sk_cbow.keras.document_model` is the whole of ``transform`` as a Keras model,
 # to be saved or built upon.

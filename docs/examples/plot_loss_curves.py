@@ -40,9 +40,9 @@ axes.legend()
 plt.show()
 
 # %%
-# The loss of one learning rate is no measure of the vectors: large steps do well in the
-# end although they begin badly. A task, such as the accuracy of :doc:`a classifier
-# behind the vectors </gallery/plot_grid_search>`, tells more.
+# The loss is a poor guide to the quality of vectors: large steps end well although they
+# begin badly. A task, such as :doc:`a classifier downstream
+# </gallery/plot_grid_search>`, tells more.
 #
 # Stopping early
 # --------------
@@ -62,9 +62,8 @@ vectorizer.fit(documents)
 print(f"stopped after {vectorizer.n_iter_} of {vectorizer.epochs} epochs")
 
 # %%
-# The vectorizer keeps copies of the callbacks out of its fitted state, so that it can
-# be cloned and pickled. A function in place of the list, ``callbacks=lambda:
-# [callback]``, hands over the callbacks themselves, whose findings one wants to read
-# afterwards. Where training is stopped early, the learning rate has not fallen to zero
-# yet: if the epochs that are needed are known, it is better to ask for them in the
-# first place.
+# Fitting uses copies of the callbacks in a list, so that a vectorizer can be cloned and
+# pickled. A function instead, ``callbacks=lambda: [callback]``, hands over the
+# callbacks themselves, for those whose findings you want to read afterwards. When
+# training stops early, the learning rate has not fallen to zero yet: if you know how
+# many epochs are needed, it is better to ask for so many from the start.

@@ -2,13 +2,13 @@
 Going on training when new text comes
 =====================================
 
-``partial_fit`` goes on where earlier training ended: words that have vectors keep their
-rows and are trained on, words that are new, or were too rare so far, get rows behind
-them.
+``partial_fit`` continues where earlier training ended. Words that have vectors keep
+their rows and are trained further; words that are new, or were too rare so far, get
+rows after them.
 """
 
 # %%
-# The documentation of four libraries comes one by one.
+# The documentation of four libraries arrives, one library after the other.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -2,7 +2,7 @@
 Neighbours, and a map of words
 ==============================
 
-What have the vectors learned? One looks at a word's neighbours, at differences between
+What have the vectors learned? Look at a word's neighbours, at differences between
 words, and at a map.
 """
 

@@ -12,9 +12,9 @@ lie close together. Written down as it is, "the distance of neighbouring words i
 # Neighbours in a text
 # --------------------
 #
-# Every two words that stand at most five words apart are a pair, in which either learns
-# from the other. Every tenth pair is held out, to ask later whether such words lie
-# closer together than words drawn at random.
+# Any two words at most five places apart form a pair, and each learns from the other.
+# Every tenth pair is held out, to ask later whether such words lie closer together than
+# words drawn at random.
 
 import re
 from pydoc_data.topics import topics
@@ -78,6 +78,7 @@ def train(pairs, targets):
     model = keras.Model(
         [left, right], squared_distance(embedding(left), embedding(right))
     )
+    # The loss is a mean over a batch in which most words are rare: hence large steps
     model.compile(keras.optimizers.SGD(4.0), loss="mean_absolute_error")
     tables = [embedding.get_weights()[0]]
     for _ in range(EPOCHS):

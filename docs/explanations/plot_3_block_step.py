@@ -19,6 +19,10 @@ its own shifts.
 # together are a **strip**, whose vectors fit into the cache of a processor core. A
 # block is a few strips; one block is one step of training.
 #
+# Contexts end where a lane ends. For the noise, the places of a strip are dealt into
+# **groups**, every n-th place into one. The targets of a group share eight noise words,
+# so that all their products are one product of matrices.
+#
 # The picture, which :download:`block_picture.py <../explanations/block_picture.py>`
 # draws, shows a block as ``fit`` makes it, but a small one: two strips of four lanes,
 # where a large corpus has blocks of 8192 tokens. Each colour is a document, white is
@@ -59,10 +63,11 @@ plt.show()
 # The formulas
 # ------------
 #
-# Let :math:`x_t` be the ids of a lane, :math:`v_t = W_{x_t}` their vectors, :math:`r_t
-# = 1` where there is a token and 0 at padding. In each block, a width :math:`b` is
-# drawn from 1 to the window's, and :math:`a_d = 1` if :math:`d \le b`, else 0. The sum
-# over the context is a sum of shifts,
+# Let :math:`W` be the table, whose row 0, the padding, is zero and stays so,
+# :math:`x_t` the ids of a lane, :math:`v_t = W_{x_t}` their vectors, :math:`r_t = 1`
+# where there is a token and 0 at padding. In each block, a width :math:`b` is drawn
+# from 1 to the window's, and :math:`a_d = 1` if :math:`d \le b`, else 0. The sum over
+# the context is a sum of shifts,
 #
 # .. math::
 #
@@ -204,13 +209,14 @@ print(f"cosine between the two: {(without * expected).sum() / np.prod(lengths):.
 #
 # Keras' own optimizers touch every row of a table in every step. A block touches some
 # thousands of rows, so the update is row-wise Adagrad (Duchi et al., 2011; row-wise as
-# in Naumov et al., 2019): one number :math:`G_\rho` for each row :math:`\rho`, and for
-# each occurrence :math:`i` of it with gradient :math:`g_i`
+# in Naumov et al., 2019): one number :math:`G_\rho` for each row :math:`\rho`. With
+# :math:`g_i` the gradients of the row's occurrences in the block, first
 #
 # .. math::
 #
-#    G_\rho \leftarrow G_\rho + \operatorname{mean}(g_i^2), \qquad
-#    W_\rho \leftarrow W_\rho - \eta \, g_i / \sqrt{G_\rho}
+#    G_\rho \leftarrow G_\rho + \sum_i \operatorname{mean}(g_i^2)
+#    \qquad \text{and then} \qquad
+#    W_\rho \leftarrow W_\rho - \eta \sum_i g_i / \sqrt{G_\rho}
 #
 # Rare words keep their large steps, frequent words settle, and one learning rate serves
 # corpora of all sizes. It falls linearly to zero over the training. All randomness,

@@ -14,7 +14,9 @@ two.
 #
 # Levy and Goldberg (2014) asked what negative sampling would converge to if each pair
 # of words could have a product of its own. For words :math:`i` and :math:`j` that occur
-# together :math:`\#(i, j)` times, and :math:`k` noise words for each target, it is
+# together :math:`\#(i, j)` times, for :math:`k` noise words per target that are drawn
+# by count, and with :math:`\#(i)` the pairs that have the word and :math:`\#` all
+# pairs, it is
 #
 # .. math::
 #
@@ -142,23 +144,9 @@ figure, subplots = plt.subplots(
 for axes, name in zip(
     subplots, ["one table, no offset", "one table, offset log k"], strict=True
 ):
-    axes.hist(
-        cosines[name][is_stranger],
-        bins=60,
-        range=(-1, 1),
-        density=True,
-        alpha=0.6,
-        label="never together",
-    )
-    close = pmi > 1
-    axes.hist(
-        cosines[name][close],
-        bins=60,
-        range=(-1, 1),
-        density=True,
-        alpha=0.6,
-        label="PMI above 1",
-    )
+    bins = {"bins": 60, "range": (-1, 1), "density": True, "alpha": 0.6}
+    axes.hist(cosines[name][is_stranger], **bins, label="never together")
+    axes.hist(cosines[name][pmi > 1], **bins, label="PMI above 1")
     axes.set(title=name, xlabel="cosine")
     axes.grid(alpha=0.3)
 subplots[0].legend()
