@@ -47,7 +47,7 @@ def main():
     parser.add_argument("corpus", help="a .txt or .tsv file, perhaps .gz")
     parser.add_argument("--test", help="a .tsv file whose labels are to be told")
     parser.add_argument("--pairs", nargs="*", default=[], help="files of two words and a human similarity a line")
-    parser.add_argument("--analogies", help="a file of four words a line")
+    parser.add_argument("--analogies", help="a file of four words per line")
     parser.add_argument("--engines", nargs="*", default=["sk_cbow", "gensim:alpha=0.05", "gensim", "fasttext"])
     parser.add_argument("--epochs", nargs="*", type=int, default=[5])
     parser.add_argument("--vector-size", type=int, default=100)

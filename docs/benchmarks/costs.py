@@ -7,7 +7,7 @@ The text is synthetic: every token of the vocabulary once, the rest drawn with p
 of 250 tokens. One setting at a time departs from the base: 5 million tokens, 100,000 of them distinct, vector_size 100,
 window 5. Each runs in a process of its own and fits one epoch twice. ``MB`` is the peak of the first fit beyond what
 the process held before, the documents and, after a fit of a toy corpus, TensorFlow; ``bound MB`` is 2.5 times the table
-of vectors and 24 bytes a token. The seconds are those of the second fit, which compiles nothing: ``fit s`` the whole,
+of vectors and 24 bytes per token. The seconds are those of the second fit, which compiles nothing: ``fit s`` the whole,
 ``Mwords/s`` of its training, ``relative`` to the base's. With ``--corpus``, the text is a file's, as `compare.py` reads
 it, and `min_count` is 5.
 """

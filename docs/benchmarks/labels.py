@@ -4,9 +4,9 @@
 
 Every vectorizer reads all documents of the first file, without their labels: tf-idf, tf-idf reduced to 100 dimensions
 (latent semantic analysis), and CBOW vectors of 100 dimensions, averaged alike or by idf. A logistic regression then
-learns from the labels of a few documents a class, from most of which there are up to all, and is scored on the second
-file. Numbers are mean accuracies over five draws of the labelled documents, the same for every vectorizer. The corpus
-is read as compare.py reads it; ``--first 20`` keeps the first 20 tokens of each document.
+learns from the labels of a few documents per class, then of more, at last of all, and is scored on the second file.
+Numbers are mean accuracies over five draws of the labelled documents, the same for every vectorizer. The corpus is read
+as compare.py reads it.
 """
 
 import argparse
@@ -31,11 +31,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", help="a .tsv file, perhaps .gz")
     parser.add_argument("--test", required=True, help="a .tsv file whose labels are to be told")
-    parser.add_argument("--first", type=int, help="keep so many tokens of a document")
     arguments = parser.parse_args()
     train, y_train = read(arguments.corpus)
     test, y_test = read(arguments.test)
-    train, test = ([tokens[: arguments.first] for tokens in documents] for documents in (train, test))
     y_train, y_test = np.array(y_train), np.array(y_test)
     tfidf = TfidfVectorizer(analyzer=list, min_df=2, sublinear_tf=True)
     vectorizers = {
@@ -45,7 +43,7 @@ def main():
         "CBOW, idf": make_pipeline(CBOWVectorizer(weighting="idf", random_state=0), StandardScaler()),
     }
     vectors = {name: (model.fit_transform(train), model.transform(test)) for name, model in vectorizers.items()}
-    print("| labels a class | labels | " + " | ".join(vectorizers) + " |\n" + "|---" * (len(vectorizers) + 2) + "|")
+    print("| labels per class | labels | " + " | ".join(vectorizers) + " |\n" + "|---" * (len(vectorizers) + 2) + "|")
     for most in [*LABELS_A_CLASS, len(y_train)]:
         draws = [some_of_each(y_train, most, np.random.default_rng(draw)) for draw in range(N_DRAWS)]
         if most == len(y_train):

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.manifold import MDS, TSNE
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE, smacof
+from sklearn.metrics import euclidean_distances
 from sklearn.preprocessing import normalize
 
 from docstrings import first_line, labelled_docstrings, tokens
@@ -76,9 +78,9 @@ def draw_words(axes, vectorizer):
         ]:
             words.setdefault(token, number)
     rows = [vectorizer.vocabulary_[token] for token in words]
-    points = MDS(n_init=8, init="random", random_state=0).fit_transform(
-        normalize(vectorizer.embeddings_[rows])
-    )
+    unit = normalize(vectorizer.embeddings_[rows])
+    start = PCA(2).fit_transform(unit)
+    points, _ = smacof(euclidean_distances(unit), init=start, n_init=1)
     axes.scatter(*points.T, s=0)
     for token, point, number in zip(words, points, words.values(), strict=True):
         weight = "bold" if token in SEEDS else "normal"

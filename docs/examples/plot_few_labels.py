@@ -93,9 +93,9 @@ for n_labels in numbers_of_labels:
             scores.append(classifier.score(X[test_rows], labels[test_rows]))
         accuracy[name].append(np.mean(scores))
 
-print("labels a class" + "".join(f"{name:>9}" for name in accuracy))
+print("labels per class" + "".join(f"{name:>9}" for name in accuracy))
 for n_labels, *row in zip(numbers_of_labels, *accuracy.values(), strict=True):
-    print(f"{n_labels:14}" + "".join(f"{value:9.3f}" for value in row))
+    print(f"{n_labels:16}" + "".join(f"{value:9.3f}" for value in row))
 
 # %%
 

@@ -30,7 +30,9 @@ rows = np.random.default_rng(0).permutation(
 train = np.concatenate([rows[subpackages[rows] == name][:5] for name in common])
 test = np.setdiff1d(rows, train)
 y = np.searchsorted(common, subpackages)
-print(f"{len(train)} labelled documents, {len(common)} classes, {len(test)} to be told")
+print(
+    f"{len(train)} labelled documents, {len(common)} classes, {len(test)} for testing"
+)
 
 # %%
 # The vectorizer learns from all documents, without labels. ``encode`` turns documents

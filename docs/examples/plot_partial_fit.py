@@ -72,6 +72,6 @@ plt.show()
 # them, such as a Keras model made by :mod:`sk_cbow.keras`, can be given the new
 # vectors.
 #
-# Training goes on the same way in another process, from a pickle. To start anew from
-# other vectors, such as those of a larger corpus, there is ``init_vectors``; to fit
-# anew from one's own, ``warm_start=True``.
+# Training goes on the same way in another process, from a pickle. To start from other
+# vectors, such as those of a larger corpus, there is ``init_vectors``; to fit anew from
+# one's own, ``warm_start=True``.

@@ -11,7 +11,9 @@ words, and at a map.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.manifold import MDS
+from sklearn.decomposition import PCA
+from sklearn.manifold import smacof
+from sklearn.metrics import euclidean_distances
 
 from docstrings import labelled_docstrings, tokens
 from sk_cbow import CBOWVectorizer
@@ -55,7 +57,7 @@ for number, seed in enumerate(seeds):
         shown.setdefault(token, number)
 vectors = vectorizer.embeddings_[[vectorizer.vocabulary_[token] for token in shown]]
 unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-points = MDS(n_init=4, init="random", random_state=0).fit_transform(unit)
+points, _ = smacof(euclidean_distances(unit), init=PCA(2).fit_transform(unit), n_init=1)
 
 figure, axes = plt.subplots(figsize=(9, 7))
 axes.scatter(*points.T, s=0)

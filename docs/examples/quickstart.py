@@ -141,7 +141,7 @@ def say(what):
 
 def compare_with_few_labels(vectorizers, documents, labels, rows_train, rows_test):
     """Print accuracies, each the mean over three draws of the labelled documents."""
-    print("labels a subpackage" + "".join(f"{name:>9}" for name in vectorizers))
+    print("labels per subpackage" + "".join(f"{name:>9}" for name in vectorizers))
     vectors = [vectorizer.transform(documents) for vectorizer in vectorizers.values()]
     for n_labels in [1, 2, 5, 10, 20]:
         accuracies = np.zeros((3, len(vectors)))
@@ -164,7 +164,7 @@ def compare_with_few_labels(vectorizers, documents, labels, rows_train, rows_tes
                     matrix[rows_test], labels[rows_test]
                 )
         print(
-            f"{n_labels:19}"
+            f"{n_labels:21}"
             + "".join(f"{accuracy:9.3f}" for accuracy in accuracies.mean(axis=0))
         )
 

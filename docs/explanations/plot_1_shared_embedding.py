@@ -120,7 +120,7 @@ print("outputs:", tuple(logits.shape), "first the word's, then the noise's")
 # Training
 # --------
 #
-# Each epoch makes its examples anew. ``BinaryCrossentropy`` is the mean over the six
+# Each epoch makes new examples. ``BinaryCrossentropy`` is the mean over the six
 # outputs, so that guessing would be log 2 = 0.693.
 
 model.compile(
