@@ -171,7 +171,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     once a block; groups of about 64 places from all over a block share their noise words.
 
     The first fit of a process compiles the training step, which takes a second or two. So does each new `vector_size`,
-    `window`, `negative` or block size, and a vocabulary of quite another size; a compiled step holds some 15 MB for
+    `window`, `negative` or block size, and a vocabulary of quite another size. A compiled step holds some memory for
     the life of the process.
 
     References
