@@ -29,6 +29,7 @@ default_role = "py:obj"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
+autodoc_mock_imports = ["onnx", "skl2onnx"]  # which building the site does not need
 autosummary_generate = True
 numpydoc_show_class_members = False
 
