@@ -37,6 +37,14 @@ def test_words_of_one_topic_are_neighbours(fitted):
     assert fitted.most_similar(["tea", "milk"], negative=["car"], topn=1)[0][0] in neighbours
 
 
+def test_an_epoch_of_hundreds_of_blocks(two_topics, small):
+    """Many blocks go into one call of Keras' function, more than Keras before 3.7 could put there."""
+    documents, _ = two_topics
+    vectorizer = CBOWVectorizer(**small | {"epochs": 1}, batch_size=64).fit(documents * 5)
+    assert sum(map(len, documents)) * 5 / 64 > 200
+    assert {token for token, _ in vectorizer.most_similar("tea", topn=5)} == {"milk", "cup", "sugar", "spoon", "pot"}
+
+
 def test_integer_tokens_are_tokens_like_any_other(two_topics, small):
     documents, _ = two_topics
     number_of = {word: number for number, word in enumerate(sorted({word for tokens in documents for word in tokens}))}
