@@ -9,13 +9,13 @@ texts are split as scikit-learn does. With ``--test``, a logistic regression on 
 the labels of the corpus and is scored on the other file. Rounds alternate between the engines; the table has medians.
 
 An engine's name may carry options of its own, which override the common ones; ``sk_cbow:offset=0`` trains without the
-offset log(negative). ``fit s`` is the whole fit, vocabulary
-included; ``fit Mwords/s`` and ``Mwords/s`` are the corpus's words times epochs per second of it and of its training
-part: gensim's after ``build_vocab``; sk_cbow's after the vocabulary; fastText's is all, for it reads a file. What a
-process does once is told apart: ``import s``, and ``compile s``, by which a first fit of one epoch takes longer to
-train than an epoch of the fit that is measured. ``peak GB`` is the process's, documents included. ``quality`` is the
-mean of all that is measured of it. With several ``--epochs``, a second table tells the seconds of fit after which each
-engine's curve of quality, joined by straight lines, reaches the best of the second engine's.
+offset log(negative). ``fit s`` is the whole fit, vocabulary included; ``fit Mwords/s`` and ``Mwords/s`` are the
+corpus's words times epochs per second of it and of its training part: gensim's after ``build_vocab``; sk_cbow's after
+the vocabulary; fastText's is all, for it reads a file. What a process does once is told apart: ``import s``, and
+``compile s``, by which a first fit of one epoch takes longer to train than an epoch of the fit that is measured. ``peak
+GB`` is the process's, documents included. ``quality`` is the mean of all that is measured of it. With several
+``--epochs``, a second table tells the seconds of fit after which each engine's curve of quality, joined by straight
+lines, reaches the best of the second engine's.
 """
 
 import argparse

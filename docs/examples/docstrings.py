@@ -14,6 +14,7 @@ import numpy as np
 
 PACKAGES = ["numpy", "scipy", "sklearn", "keras"]
 SHORTEST = 200  # characters
+SMALLEST_CLASS = 40  # docstrings
 
 
 def tokens(text):
@@ -41,6 +42,19 @@ def labelled_docstrings():
                 if len(docstring) >= SHORTEST:
                     label_of.setdefault(docstring, _subpackage(thing, module))
     return list(label_of), np.array(list(label_of.values()))
+
+
+def rows_of_common(subpackages):
+    """Rows of docstrings whose subpackage has many of them: a task for a classifier."""
+    names, sizes = np.unique(subpackages, return_counts=True)
+    return np.flatnonzero(np.isin(subpackages, names[sizes >= SMALLEST_CLASS]))
+
+
+def few_of_each(rows, subpackages, most, seed):
+    """At most so many rows of each subpackage, drawn from the rows that are given."""
+    drawn = np.random.default_rng(seed).permutation(rows)
+    names = np.unique(subpackages[rows])
+    return np.concatenate([drawn[subpackages[drawn] == name][:most] for name in names])
 
 
 def _public_modules(package):

@@ -24,19 +24,20 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from docstrings import first_line, labelled_docstrings, tokens
+from docstrings import (
+    few_of_each,
+    first_line,
+    labelled_docstrings,
+    rows_of_common,
+    tokens,
+)
 from sk_cbow import CBOWVectorizer
 
 docstrings, subpackages = labelled_docstrings()
 documents = [tokens(docstring) for docstring in docstrings]
-names, sizes = np.unique(subpackages, return_counts=True)
-is_common = np.isin(subpackages, names[sizes >= 40])
-lines = [
-    tokens(first_line(docstring))
-    for docstring, is_taken in zip(docstrings, is_common, strict=True)
-    if is_taken
-]
-labels = subpackages[is_common]
+common = rows_of_common(subpackages)
+lines = [tokens(first_line(docstrings[row])) for row in common]
+labels = subpackages[common]
 n_tokens = sum(map(len, documents))
 print(f"{len(documents)} documents, {n_tokens / 1e6:.1f} million tokens")
 mean_length = np.mean([len(line) for line in lines])
@@ -70,25 +71,14 @@ rows, test_rows = train_test_split(
 numbers_of_labels = [1, 2, 5, 10, 20]
 accuracy = {name: [] for name in vectors}
 for n_labels in numbers_of_labels:
-    draws = []
-    for draw in range(5):
-        shuffled = np.random.default_rng(draw).permutation(rows)
-        draws.append(
-            np.concatenate(
-                [
-                    shuffled[labels[shuffled] == name][:n_labels]
-                    for name in np.unique(labels)
-                ]
-            )
-        )
+    draws = [few_of_each(rows, labels, n_labels, seed) for seed in range(5)]
     for name, X in vectors.items():
         scores = []
         for labelled in draws:
             classifier = LogisticRegression(C=10, max_iter=1000)
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # with one label a class, scikit-learn suspects a regression
+                # With one label per class, scikit-learn suspects a regression
+                warnings.simplefilter("ignore")
                 classifier.fit(X[labelled], labels[labelled])
             scores.append(classifier.score(X[test_rows], labels[test_rows]))
         accuracy[name].append(np.mean(scores))

@@ -12,24 +12,18 @@ others.
 # subpackage.
 
 import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from docstrings import labelled_docstrings, tokens
+from docstrings import labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
 
 docstrings, subpackages = labelled_docstrings()
-names, sizes = np.unique(subpackages, return_counts=True)
-is_common = np.isin(subpackages, names[sizes >= 40])
-documents = [
-    tokens(docstring)[:40]
-    for docstring, is_taken in zip(docstrings, is_common, strict=True)
-    if is_taken
-]
-labels = subpackages[is_common]
+common = rows_of_common(subpackages)
+documents = [tokens(docstrings[row])[:40] for row in common]
+labels = subpackages[common]
 n_tokens = sum(map(len, documents))
 print(f"{len(documents)} documents, {n_tokens} tokens, {len(set(labels))} classes")
 

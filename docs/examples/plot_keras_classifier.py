@@ -14,7 +14,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
-from docstrings import labelled_docstrings, tokens
+from docstrings import few_of_each, labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
 from sk_cbow.keras import embedding_layer, encode
 
@@ -22,17 +22,12 @@ LENGTH = 50
 
 docstrings, subpackages = labelled_docstrings()
 documents = [tokens(docstring) for docstring in docstrings]
-names, sizes = np.unique(subpackages, return_counts=True)
-common = names[sizes >= 40]
-rows = np.random.default_rng(0).permutation(
-    np.flatnonzero(np.isin(subpackages, common))
-)
-train = np.concatenate([rows[subpackages[rows] == name][:5] for name in common])
+rows = rows_of_common(subpackages)
+train = few_of_each(rows, subpackages, 5, seed=0)
 test = np.setdiff1d(rows, train)
-y = np.searchsorted(common, subpackages)
-print(
-    f"{len(train)} labelled documents, {len(common)} classes, {len(test)} for testing"
-)
+names = np.unique(subpackages[rows])
+y = np.searchsorted(names, subpackages)
+print(f"{len(train)} labelled documents, {len(names)} classes, {len(test)} for testing")
 
 # %%
 # The vectorizer learns from all documents, without labels. ``encode`` turns documents
@@ -56,7 +51,7 @@ def accuracy_curve(embedding):
             keras.layers.Dropout(0.3),
             keras.layers.Conv1D(100, 3, activation="relu"),
             keras.layers.GlobalMaxPooling1D(),
-            keras.layers.Dense(len(common), activation="softmax"),
+            keras.layers.Dense(len(names), activation="softmax"),
         ]
     )
     model.compile(

@@ -22,13 +22,18 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from docstrings import PACKAGES, first_line, labelled_docstrings, tokens
+from docstrings import (
+    PACKAGES,
+    few_of_each,
+    first_line,
+    labelled_docstrings,
+    rows_of_common,
+    tokens,
+)
 from sk_cbow import CBOWVectorizer
 
 # Keeps the start-up messages of TensorFlow few, which fit will import
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-SMALLEST_CLASS = 40  # docstrings
 
 
 def main():
@@ -43,17 +48,11 @@ def main():
     )
     print(f"{docstrings[-1][:60]!r}… of {labels[-1]}, as tokens {documents[-1][:6]}…")
 
-    names, sizes = np.unique(labels, return_counts=True)
-    is_common = np.isin(labels, names[sizes >= SMALLEST_CLASS])
-    n_classes = sum(sizes >= SMALLEST_CLASS)
-    print(
-        f"{is_common.sum()} of them are of the {n_classes} subpackages to be told apart"
-    )
+    rows = rows_of_common(labels)
+    n_classes = len(set(labels[rows]))
+    print(f"{len(rows)} of them are of the {n_classes} subpackages to be told apart")
     rows_train, rows_test = train_test_split(
-        np.flatnonzero(is_common),
-        test_size=0.25,
-        stratify=labels[is_common],
-        random_state=0,
+        rows, test_size=0.25, stratify=labels[rows], random_state=0
     )
     train, y_train = [documents[row] for row in rows_train], labels[rows_train]
     test, y_test = [documents[row] for row in rows_test], labels[rows_test]
@@ -146,19 +145,12 @@ def compare_with_few_labels(vectorizers, documents, labels, rows_train, rows_tes
     for n_labels in [1, 2, 5, 10, 20]:
         accuracies = np.zeros((3, len(vectors)))
         for draw in range(len(accuracies)):
-            shuffled = np.random.default_rng(draw).permutation(rows_train)
-            labelled = np.concatenate(
-                [
-                    shuffled[labels[shuffled] == name][:n_labels]
-                    for name in np.unique(labels[rows_train])
-                ]
-            )
+            labelled = few_of_each(rows_train, labels, n_labels, seed=draw)
             for column, matrix in enumerate(vectors):
                 classifier = LogisticRegression(C=10, max_iter=1000)
                 with warnings.catch_warnings():
-                    warnings.simplefilter(
-                        "ignore"
-                    )  # with one label a class, scikit-learn suspects a regression
+                    # With one label per class, scikit-learn suspects a regression
+                    warnings.simplefilter("ignore")
                     classifier.fit(matrix[labelled], labels[labelled])
                 accuracies[draw, column] = classifier.score(
                     matrix[rows_test], labels[rows_test]
