@@ -5,15 +5,75 @@ Whatever a document's neighbours are, its vector has the same bits: each step wo
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 from threadpoolctl import threadpool_limits
 
 SIF_PARAMETER = 1e-3  # Arora et al. (2017), section 3: a = 1e-3
 
 
-def document_frequency(rows, offsets, n_tokens):
-    """In how many documents each token stands; document d is ``rows[offsets[d]:offsets[d + 1]]``."""
-    return np.bincount(_occurrences(rows, offsets, n_tokens).indices, minlength=n_tokens)
+def document_term_matrix(rows, offsets, n_tokens):
+    """Count how often each document has each token; the result does not depend on the order of tokens.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_occurrences,), int32
+        Rows of tokens, one document after the other.
+    offsets : ndarray of shape (n_documents + 1,)
+        Document d is ``rows[offsets[d]:offsets[d + 1]]``.
+    n_tokens : int
+
+    Returns
+    -------
+    counts : csr_array of shape (n_documents, n_tokens), int32
+        Sorted by row, each token once.
+
+    Raises
+    ------
+    ValueError
+        If a row is not in 0..n_tokens - 1, with which SciPy would read and write memory that is not its own.
+    """
+    if len(rows) and not 0 <= rows.min() <= rows.max() < n_tokens:
+        raise ValueError(
+            f"vocabulary_ has rows from {rows.min()} to {rows.max()}, where embeddings_ has 0 to {n_tokens - 1}: take "
+            "both from one fit"
+        )
+    # Summing duplicates sorts in place, hence the copy.
+    ones = np.ones(len(rows), np.int32)
+    counts = csr_array((ones, rows, offsets), shape=(len(offsets) - 1, n_tokens), copy=True)
+    if len(rows) > n_tokens:
+        counts = counts.tocsc().tocsr()  # sorts by counting, three times as fast
+    counts.sum_duplicates()
+    return counts
+
+
+def document_term_matrices(chunks, n_tokens):
+    """Count tokens chunk by chunk; a document that spans several chunks is counted as one.
+
+    Parameters
+    ----------
+    chunks : iterable of (rows, offsets, is_complete)
+        The first two as in `document_term_matrix`; if `is_complete` is False, the last document continues as the first
+        one of the next chunk.
+    n_tokens : int
+
+    Yields
+    ------
+    counts : csr_array of shape (n_documents, n_tokens)
+    """
+    unfinished = None
+    for rows, offsets, is_complete in chunks:
+        counts = document_term_matrix(rows, offsets, n_tokens)
+        if unfinished is not None:
+            counts = vstack([unfinished + counts[:1], counts[1:]], format="csr")
+            unfinished = None
+        if not is_complete:
+            counts, unfinished = counts[:-1], counts[-1:].astype(np.int64)
+        yield counts
+
+
+def document_frequency(counts):
+    """Number of documents that contain each token, from a document-term matrix."""
+    return np.bincount(counts.indices, minlength=counts.shape[1])
 
 
 def token_weights(weighting, token_counts, document_frequency=None, n_documents=None):
@@ -45,29 +105,27 @@ def token_weights(weighting, token_counts, document_frequency=None, n_documents=
     return weights.astype(np.float32)
 
 
-def mean_vectors(rows, offsets, weights, embeddings):
+def mean_vectors(counts, weights, embeddings):
     """Average the word vectors of each document.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_occurrences,)
-        Rows of `embeddings`, one document after the other.
-    offsets : ndarray of shape (n_documents + 1,)
-        Document d is ``rows[offsets[d]:offsets[d + 1]]``.
+    counts : csr_array of shape (n_documents, n_tokens)
+        How often each document has each token.
     weights : ndarray of shape (n_tokens,), float32
         Weight of an occurrence of each token.
-    embeddings : ndarray of shape (n_tokens, vector_size), float32
+    embeddings : ndarray of shape (n_tokens, vector_size)
 
     Returns
     -------
     document_vectors : ndarray of shape (n_documents, vector_size), float32
         Zeros for a document without tokens.
     """
-    counts = _occurrences(rows, offsets, len(embeddings))
-    document = np.repeat(np.arange(len(offsets) - 1), np.diff(counts.indptr))
+    document = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     shares = counts.data * weights[counts.indices]
     shares /= np.bincount(document, shares)[document]  # before the sum, which then cannot overflow
-    return csr_array((shares.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape) @ embeddings
+    shares = csr_array((shares.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+    return (shares @ embeddings).astype(np.float32, copy=False)
 
 
 def principal_components(document_vectors, n_components):
@@ -107,6 +165,7 @@ def without_components(document_vectors, components):
     Parameters
     ----------
     document_vectors : ndarray of shape (n_documents, vector_size)
+        Their lengths have to be finite in their own precision.
     components : ndarray of shape (n_components, vector_size)
         Orthonormal rows.
 
@@ -114,18 +173,12 @@ def without_components(document_vectors, components):
     -------
     document_vectors : ndarray of shape (n_documents, vector_size)
     """
+    if not len(components):
+        return document_vectors
+    # Powers of two change no digit, and products of huge vectors overflow no more.
+    exponents = np.frexp(np.abs(document_vectors).max(axis=1, keepdims=True))[1]
+    document_vectors = np.ldexp(document_vectors, -exponents)
     # One by one, as sums along a row: the bits of a matrix product depend on the number of its rows.
     for component in components:
         document_vectors = document_vectors - component * (document_vectors * component).sum(axis=1, keepdims=True)
-    return document_vectors
-
-
-def _occurrences(rows, offsets, n_tokens):
-    """How often each document has each token; counting makes the bits independent of the tokens' order."""
-    # Summing duplicates sorts in place, hence the copy.
-    ones = np.ones(len(rows), np.int32)
-    occurrences = csr_array((ones, rows, offsets), shape=(len(offsets) - 1, n_tokens), copy=True)
-    if len(rows) > n_tokens:
-        occurrences = occurrences.tocsc().tocsr()  # sorts by counting, three times as fast
-    occurrences.sum_duplicates()
-    return occurrences
+    return np.ldexp(document_vectors, exponents)

@@ -1,8 +1,8 @@
 """Cosine similarity: the tokens nearest to a query, and how well word vectors agree with what people think of words."""
 
-import gzip
 import itertools
 import math
+import reprlib
 from collections.abc import Iterable
 from numbers import Integral
 from typing import NamedTuple
@@ -11,6 +11,10 @@ import numpy as np
 from scipy import stats
 
 COSINES_AT_A_TIME = 2**24
+
+_shortened = reprlib.Repr()  # what an error message quotes, however long it is
+_shortened.maxstring = _shortened.maxother = 80
+_shown = _shortened.repr
 
 
 def nearest(positive, negative, topn, vocabulary, embeddings):
@@ -44,20 +48,23 @@ def nearest(positive, negative, topn, vocabulary, embeddings):
     if topn < 0:
         raise ValueError(f"topn is {topn}: pass 0 or more")
     unit_vectors = _unit_vectors(embeddings)
-    query = np.zeros(embeddings.shape[1])
+    terms = [np.zeros(embeddings.shape[1])]
     asked_rows = []
     for name, keys, sign in (("positive", positive, 1), ("negative", negative, -1)):
         for position, key in enumerate(_listed(name, keys)):
             if isinstance(key, (str, Integral)):
                 if key not in vocabulary:
-                    raise KeyError(f"{name}[{position}], the token {key!r}, is not in the vocabulary: leave it out")
+                    raise KeyError(
+                        f"{name}[{position}], the token {_shown(key)}, is not in the vocabulary: leave it out"
+                    )
                 asked_rows.append(vocabulary[key])
-                query += sign * unit_vectors[asked_rows[-1]]
+                terms.append(sign * unit_vectors[asked_rows[-1]])
             else:
-                query += sign * _vector(f"{name}[{position}]", key, len(query))
+                terms.append(sign * _vector(f"{name}[{position}]", key, embeddings.shape[1]))
+    query = _scaled(np.stack(terms), axis=None).sum(axis=0)
     if not query.any() and not asked_rows:
         raise ValueError("positive and negative are both empty, or zero: ask with at least one token or vector")
-    similarity = unit_vectors @ (query / _lengths(query)).astype(embeddings.dtype)
+    similarity = unit_vectors @ _unit_vectors(query).astype(embeddings.dtype)
     similarity[asked_rows] = -np.inf
     n_found = min(topn, len(vocabulary) - len(set(asked_rows)))
     tokens = list(vocabulary)
@@ -65,12 +72,15 @@ def nearest(positive, negative, topn, vocabulary, embeddings):
 
 
 def _unit_vectors(vectors):
-    return vectors / _lengths(vectors)
-
-
-def _lengths(vectors):
+    vectors = _scaled(vectors, axis=-1)
     # A vector of zeros stays one, and is equally far from everything.
-    return np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(vectors.dtype).tiny)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(vectors.dtype).tiny)
+
+
+def _scaled(vectors, axis):
+    """Scale the largest number into 1/2..1: squares and sums neither overflow nor vanish, and no digit changes."""
+    largest = np.maximum(vectors.max(axis, keepdims=True), -vectors.min(axis, keepdims=True))
+    return np.ldexp(vectors, -np.frexp(largest)[1])
 
 
 def _listed(name, keys):
@@ -78,15 +88,15 @@ def _listed(name, keys):
     if is_vector or isinstance(keys, (str, Integral)):
         return [keys]
     if not isinstance(keys, Iterable):
-        raise TypeError(f"{name} is {keys!r}: pass a token, a vector, or a list of tokens and vectors")
+        raise TypeError(f"{name} is {_shown(keys)}: pass a token, a vector, or a list of tokens and vectors")
     return keys
 
 
 def _vector(place, key, vector_size):
     is_vector = isinstance(key, np.ndarray) and key.shape == (vector_size,) and key.dtype.kind in "fiu"
     if not is_vector or not np.isfinite(key).all():
-        raise ValueError(f"{place} is {key!r}: pass a token, or a NumPy array of {vector_size} finite numbers")
-    return key
+        raise ValueError(f"{place} is {_shown(key)}: pass a token, or a NumPy array of {vector_size} finite numbers")
+    return key.astype(np.float64)
 
 
 class SimilarityScore(NamedTuple):
@@ -100,12 +110,16 @@ class AnalogyScore(NamedTuple):
     sections: list  # of dicts: "section", its name, and "correct" and "incorrect", lists of questions
 
 
-def similarity_score(path, vocabulary, embeddings, *, delimiter, restrict_vocab, case_insensitive, dummy4unknown):
+def similarity_score(
+    path, lines, vocabulary, embeddings, *, delimiter, restrict_vocab, case_insensitive, dummy4unknown
+):
     """Correlate cosines with the similarities that people see; see `CBOWVectorizer.similarity_score`."""
+    _check_restrict_vocab(restrict_vocab)
+    _check_delimiter(delimiter)
     as_asked, rows = _words(vocabulary, restrict_vocab, case_insensitive)
     unit_vectors = _unit_vectors(embeddings)
     human, cosines, n_unknown = [], [], 0
-    for place, line in _lines(path):
+    for location, line in lines:
         if line.startswith("#"):
             continue
         try:
@@ -114,9 +128,9 @@ def similarity_score(path, vocabulary, embeddings, *, delimiter, restrict_vocab,
             if not math.isfinite(similarity):
                 raise ValueError
         except ValueError:
-            between = "white space" if delimiter is None else repr(delimiter)
+            between = "white space" if delimiter is None else _shown(delimiter)
             raise ValueError(
-                f"{place} is {line!r}: expected two words and a number with {between} between them; "
+                f"{location} is {_shown(line)}: expected two words and a number with {between} between them; "
                 "put # before comments and headings"
             ) from None
         if first in rows and second in rows:
@@ -135,18 +149,19 @@ def similarity_score(path, vocabulary, embeddings, *, delimiter, restrict_vocab,
     return SimilarityScore(stats.pearsonr(human, cosines), stats.spearmanr(human, cosines), 100 * n_unknown / n_pairs)
 
 
-def analogy_score(path, vocabulary, embeddings, *, restrict_vocab, case_insensitive, dummy4unknown):
+def analogy_score(path, lines, vocabulary, embeddings, *, restrict_vocab, case_insensitive, dummy4unknown):
     """Answer questions "a is to b as c is to?"; see `CBOWVectorizer.analogy_score`."""
+    _check_restrict_vocab(restrict_vocab)
     as_asked, rows = _words(vocabulary, restrict_vocab, case_insensitive)
     sections, questions = [], []
-    for place, line in _lines(path):
+    for location, line in lines:
         if line.startswith(":"):
             sections.append({"section": line[1:].strip(), "correct": [], "incorrect": []})
             continue
         question = tuple(as_asked(line).split())
         if not sections or len(question) != 4:
             raise ValueError(
-                f"{place} is {line!r}: expected four words, below a line with a colon and the name of a section"
+                f"{location} is {_shown(line)}: expected four words, below a line with a colon and a section's name"
             )
         questions.append((sections[-1], question))
     is_known = [rows.keys() >= set(question) for _, question in questions]
@@ -193,9 +208,18 @@ def _words(vocabulary, restrict_vocab, case_insensitive):
     return as_asked, rows
 
 
-def _lines(path):
-    """Yield the place and the text of each line that is not empty."""
-    with (gzip.open if str(path).endswith(".gz") else open)(path, "rt", encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield f"line {number} of {path}", line.rstrip("\n")
+def _check_restrict_vocab(restrict_vocab):
+    if restrict_vocab is None:
+        return
+    if isinstance(restrict_vocab, bool) or not isinstance(restrict_vocab, Integral):
+        raise TypeError(f"restrict_vocab is {_shown(restrict_vocab)}: pass an integer, or None for all tokens")
+    if restrict_vocab < 1:
+        raise ValueError(f"restrict_vocab is {_shown(restrict_vocab)}: pass 1 or more, or None for all tokens")
+
+
+def _check_delimiter(delimiter):
+    remedy = "pass the string between the words, or None for white space"
+    if delimiter is not None and not isinstance(delimiter, str):
+        raise TypeError(f"delimiter is {_shown(delimiter)}: {remedy}")
+    if delimiter == "":
+        raise ValueError(f"delimiter is an empty string: {remedy}")

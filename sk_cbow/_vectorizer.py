@@ -17,8 +17,11 @@ from sk_cbow._blocks import (
     noise_probability,
 )
 from sk_cbow._documents import token_lists
+from sk_cbow._files import text_lines
 from sk_cbow._pooling import (
     document_frequency,
+    document_term_matrices,
+    document_term_matrix,
     mean_vectors,
     principal_components,
     token_weights,
@@ -26,10 +29,23 @@ from sk_cbow._pooling import (
 )
 from sk_cbow._similarity import analogy_score, nearest, similarity_score
 from sk_cbow._start import from_vectors, going_on
+from sk_cbow._state import FITTED_ATTRIBUTES, fault_of
 from sk_cbow._vocabulary import NOTHING, Seen, look_up, read_corpus
 
 # Minor versions whose pickles this one reads. A change of parameters or fitted attributes shortens the list.
 READABLE_VERSIONS = ("0.1.",)
+
+LARGEST_INT = 2**31 - 1  # that TensorFlow's and NumPy's 32-bit integers hold
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
+LARGEST_EXPONENT = 1000  # beyond it, all negative samples are one token, or an exponential overflows
+
+
+class _Range(Interval):
+    """An interval of Python's and NumPy's numbers, in which True and False are none."""
+
+    def is_satisfied_by(self, value):
+        is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        return is_number and super().is_satisfied_by(value)
 
 
 class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -208,26 +224,26 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     _doc_link_template = "https://sk-cbow.readthedocs.io/en/stable/api/{estimator_module}.{estimator_name}.html"
 
     _parameter_constraints: ClassVar[dict] = {
-        "vector_size": [Interval(Integral, 1, None, closed="left")],
-        "window": [Interval(Integral, 1, None, closed="left")],
-        "min_count": [Interval(Integral, 1, None, closed="left")],
-        "max_vocab": [Interval(Integral, 1, None, closed="left"), None],
-        "sample": [Interval(Real, 0, None, closed="left")],
-        "negative": [Interval(Integral, 1, None, closed="left")],
-        "ns_exponent": [Interval(Real, None, None, closed="neither")],
+        "vector_size": [_Range(Integral, 1, LARGEST_INT, closed="both")],
+        "window": [_Range(Integral, 1, LARGEST_INT, closed="both")],
+        "min_count": [_Range(Integral, 1, None, closed="left")],
+        "max_vocab": [_Range(Integral, 1, None, closed="left"), None],
+        "sample": [_Range(Real, 0, None, closed="left")],
+        "negative": [_Range(Integral, 1, LARGEST_INT, closed="both")],
+        "ns_exponent": [_Range(Real, -LARGEST_EXPONENT, LARGEST_EXPONENT, closed="both")],
         "shared_embedding": ["boolean"],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "epochs": [_Range(Integral, 1, LARGEST_INT, closed="both")],
+        "learning_rate": [_Range(Real, 0, LARGEST_FLOAT, closed="right")],
+        "batch_size": [_Range(Integral, 1, LARGEST_INT, closed="both"), StrOptions({"auto"})],
         "weighting": [StrOptions({"uniform", "idf", "sif"})],
-        "remove_components": [Interval(Integral, 0, None, closed="left")],
+        "remove_components": [_Range(Integral, 0, None, closed="left")],
         "analyzer": [StrOptions({"word", "char", "char_wb"}), callable, None],
         "init_vectors": [HasMethods(["__contains__", "__getitem__"]), None],
         "freeze_init": ["boolean"],
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, callable, None],
         "random_state": ["random_state"],
-        "verbose": [Interval(Integral, 0, 2, closed="both")],
+        "verbose": [Interval(Integral, 0, 2, closed="both")],  # True is usual, too
     }
 
     def __init__(
@@ -344,8 +360,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         >>> CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit_transform(documents).shape
         (100, 8)
         """
-        corpus = self._fit(X)
-        return self._document_vectors(corpus.token_ids - 1, corpus.offsets)
+        corpus, fitted = self._fit(X)
+        return fitted._document_vectors(_document_term_matrix(corpus))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -398,6 +414,17 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return self
 
     def _fit(self, X, goes_on=False):
+        """Fit, and return the corpus with a view of the fitted vectorizer."""
+        # Neither parameters that another thread sets nor NumPy's numbers, which overflow, get into training.
+        parameters = {name: getattr(self, name) for name in self._get_param_names()}
+        plain = {name: value.item() for name, value in parameters.items() if isinstance(value, np.generic)}
+        corpus, fitted = _with_attributes(type(self), vars(self) | plain)._corpus_and_attributes(X, goes_on)
+        others = {name: value for name, value in vars(self).copy().items() if name not in FITTED_ATTRIBUTES}
+        self.__dict__ = others | fitted  # one assignment: other threads see the old attributes or the new ones
+        return corpus, _with_attributes(type(self), others | fitted)
+
+    def _corpus_and_attributes(self, X, goes_on):
+        """Read the documents, train, and return the corpus and the fitted attributes."""
         self._check_parameters()
         start = self._earlier() if goes_on or self.warm_start else _Earlier()  # whose vectors training starts from
         earlier = start if goes_on else _Earlier()  # what this call adds to
@@ -408,42 +435,42 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             seen=earlier.seen,
         )
         n_documents = earlier.n_documents + len(corpus.offsets) - 1
-        in_documents = None
-        if self.weighting == "idf":
-            in_documents = self._documents_with_token(corpus, earlier)
+        in_documents = self._documents_with_token(corpus, earlier) if self.weighting == "idf" else None
         rng = _generator(earlier.rng_state if goes_on else self.random_state)
         trained = self._train(corpus, start, rng)
-        embeddings = sum(trained.tables)  # of one table or two, copied
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error below
+            embeddings = sum(trained.tables)  # of one table or two, copied
         self._check_training(corpus, embeddings, trained.loss_curve)
         weights = token_weights(self.weighting, corpus.seen.token_counts, in_documents, n_documents)
         components = np.empty((0, self.vector_size), np.float32)
-        if goes_on and len(self.components_) == self.remove_components:
-            components = self.components_
+        if goes_on and len(earlier.components) == self.remove_components:
+            components = earlier.components
         elif self.remove_components:
-            vectors = mean_vectors(corpus.token_ids - 1, corpus.offsets, weights, embeddings)
+            vectors = mean_vectors(_document_term_matrix(corpus), weights, embeddings)
             components = principal_components(vectors, self.remove_components)
 
-        for name in ("idf_", "context_embeddings_", "target_embeddings_"):  # which not every fit has
-            vars(self).pop(name, None)
-        self.vocabulary_ = corpus.seen.vocabulary
-        self.token_counts_ = corpus.seen.token_counts
-        self.token_weights_ = weights
-        if self.weighting == "idf":
-            self.idf_ = weights
-        self.embeddings_ = embeddings
-        if not self.shared_embedding:
-            self.context_embeddings_, self.target_embeddings_ = map(np.array, trained.tables)
-        self.components_ = components
-        self.loss_curve_ = [*earlier.loss_curve, *trained.loss_curve]
-        self.n_iter_ = len(self.loss_curve_)
-        self._progress = {
-            "left_out": corpus.seen.left_out,
-            "accumulators": [np.where(np.isinf(values), 0, values) for values in trained.accumulators],  # inf: frozen
-            "rng_state": rng.bit_generator.state,
-            "n_documents": n_documents,
-            "in_documents": in_documents,
+        fitted = {
+            "vocabulary_": corpus.seen.vocabulary,
+            "token_counts_": corpus.seen.token_counts,
+            "token_weights_": weights,
+            "embeddings_": embeddings,
+            "components_": components,
+            "loss_curve_": [*earlier.loss_curve, *trained.loss_curve],
+            "_progress": {
+                "left_out": corpus.seen.left_out,
+                # inf: frozen
+                "accumulators": [np.where(np.isinf(values), 0, values) for values in trained.accumulators],
+                "rng_state": rng.bit_generator.state,
+                "n_documents": n_documents,
+                "in_documents": in_documents,
+            },
         }
-        return corpus
+        fitted["n_iter_"] = len(fitted["loss_curve_"])
+        if self.weighting == "idf":
+            fitted["idf_"] = weights
+        if not self.shared_embedding:
+            fitted["context_embeddings_"], fitted["target_embeddings_"] = map(np.array, trained.tables)
+        return corpus, fitted
 
     def _check_parameters(self):
         if self.remove_components >= self.vector_size:
@@ -461,31 +488,38 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """What earlier training left, for `fit` to start from and `partial_fit` to go on."""
         if not hasattr(self, "embeddings_"):
             return _Earlier()
-        if not hasattr(self, "_progress"):
+        fitted = fitted_view(self)
+        if not hasattr(fitted, "_progress"):
             raise ValueError(
                 "this vectorizer was loaded from a file of vectors, which has no counts of tokens to go on from: pass "
                 "its vectors as init_vectors to a new one"
             )
-        has_two_tables = hasattr(self, "context_embeddings_")
-        if self.vector_size != self.embeddings_.shape[1] or self.shared_embedding == has_two_tables:
+        has_two_tables = hasattr(fitted, "context_embeddings_")
+        if self.vector_size != fitted._n_features_out or self.shared_embedding == has_two_tables:
             raise ValueError(
                 f"vector_size={self.vector_size} and shared_embedding={self.shared_embedding}, but in earlier training "
-                f"they were {self.embeddings_.shape[1]} and {not has_two_tables}: set them back, or fit anew with "
+                f"they were {fitted._n_features_out} and {not has_two_tables}: set them back, or fit anew with "
                 "warm_start=False"
             )
-        tables = [self.context_embeddings_, self.target_embeddings_] if has_two_tables else [self.embeddings_]
-        progress = dict(self._progress)
-        seen = Seen(self.vocabulary_, self.token_counts_, progress.pop("left_out"))
-        return _Earlier(seen=seen, tables=tables, loss_curve=self.loss_curve_, **progress)
+        tables = [fitted.context_embeddings_, fitted.target_embeddings_] if has_two_tables else [fitted.embeddings_]
+        progress = dict(fitted._progress)
+        seen = Seen(fitted.vocabulary_, fitted.token_counts_, progress.pop("left_out"))
+        return _Earlier(
+            seen=seen, tables=tables, components=fitted.components_, loss_curve=fitted.loss_curve_, **progress
+        )
 
     def _train(self, corpus, start, rng):
+        n_occurrences = len(corpus.token_ids)
+        block_size = default_block_size(n_occurrences)
+        if self.batch_size != "auto":
+            block_size = min(self.batch_size, max(block_size, n_occurrences))  # more would be padding
         blocks = BlockMaker(
             corpus.token_ids,
             corpus.offsets,
             keep_probability=keep_probability(corpus.seen.token_counts, self.sample),
             noise_probability=noise_probability(corpus.seen.token_counts, self.ns_exponent),
             window=self.window,
-            block_size=default_block_size(len(corpus.token_ids)) if self.batch_size == "auto" else self.batch_size,
+            block_size=block_size,
             strip_size=default_strip_size(self.vector_size),
         )
         vocabulary, vocabulary_before = corpus.seen.vocabulary, start.seen.vocabulary
@@ -513,7 +547,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
 
     def _check_training(self, corpus, embeddings, loss_curve):
-        if not np.isfinite([embeddings.sum(dtype=np.float64), *loss_curve]).all():
+        # Averages of vectors whose lengths are finite are finite, too, with and without components.
+        squared_lengths = np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64)
+        if not (np.isfinite(loss_curve).all() and squared_lengths.max() <= float(np.finfo(np.float32).max) ** 2):
             raise ValueError(
                 f"training with learning_rate={self.learning_rate} gave vectors or losses that are not finite: lower it"
             )
@@ -521,12 +557,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             warnings.warn(
                 f"{loss_curve.count(0)} of {len(loss_curve)} epochs had nothing to train on, because subsampling with "
                 f"sample={self.sample} left no two tokens together: set sample=0, which suits a small corpus",
-                stacklevel=5,
+                stacklevel=6,
             )
 
     def _documents_with_token(self, corpus, earlier):
         """Document frequency of each token; for one that had no row before, each occurrence was a document at most."""
-        in_documents = document_frequency(corpus.token_ids - 1, corpus.offsets, len(corpus.seen.vocabulary))
+        in_documents = document_frequency(_document_term_matrix(corpus))
         n_before = len(earlier.seen.vocabulary)
         if n_before and earlier.in_documents is None:
             raise ValueError(
@@ -572,14 +608,15 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         >>> bool(unknown.any())
         False
         """
-        check_is_fitted(self)
+        fitted = fitted_view(self)
         vectors = bytearray()  # it grows in place, where joining arrays would take twice the memory
-        for rows, offsets in look_up(token_lists(X, self.analyzer), self.vocabulary_):
-            vectors += self._document_vectors(rows, offsets).data
-        return np.frombuffer(vectors, np.float32).reshape(-1, self._n_features_out)
+        chunks = look_up(token_lists(X, fitted.analyzer), fitted.vocabulary_)
+        for counts in document_term_matrices(chunks, len(fitted.embeddings_)):
+            vectors += fitted._document_vectors(counts).data
+        return np.frombuffer(vectors, np.float32).reshape(-1, fitted._n_features_out)
 
-    def _document_vectors(self, rows, offsets):
-        vectors = mean_vectors(rows, offsets, self.token_weights_, self.embeddings_)
+    def _document_vectors(self, counts):
+        vectors = mean_vectors(counts, self.token_weights_, self.embeddings_)
         return without_components(vectors, self.components_)
 
     def most_similar(self, positive, negative=(), topn=10):
@@ -620,8 +657,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         >>> sorted(token for token, similarity in vectorizer.most_similar("tea", topn=2))
         ['cup', 'milk']
         """
-        check_is_fitted(self)
-        return nearest(positive, negative, topn, self.vocabulary_, self.embeddings_)
+        fitted = fitted_view(self)
+        return nearest(positive, negative, topn, fitted.vocabulary_, fitted.embeddings_)
 
     def similarity_score(
         self, path, *, delimiter=None, restrict_vocab=300_000, case_insensitive=True, dummy4unknown=False
@@ -672,11 +709,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         >>> bool(vectorizer.similarity_score("pairs.txt").spearman.statistic > 0.5)
         True
         """
-        check_is_fitted(self)
+        fitted = fitted_view(self)
         return similarity_score(
             path,
-            self.vocabulary_,
-            self.embeddings_,
+            text_lines(path),
+            fitted.vocabulary_,
+            fitted.embeddings_,
             delimiter=delimiter,
             restrict_vocab=restrict_vocab,
             case_insensitive=case_insensitive,
@@ -735,11 +773,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         >>> [section["section"] for section in sections]
         ['capitals', 'Total accuracy']
         """
-        check_is_fitted(self)
+        fitted = fitted_view(self)
         return analogy_score(
             path,
-            self.vocabulary_,
-            self.embeddings_,
+            text_lines(path),
+            fitted.vocabulary_,
+            fitted.embeddings_,
             restrict_vocab=restrict_vocab,
             case_insensitive=case_insensitive,
             dummy4unknown=dummy4unknown,
@@ -756,14 +795,18 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def __setstate__(self, state):
         state = dict(state)
-        version = state.pop("_sk_cbow_version", "before 0.1")
-        if not version.startswith(READABLE_VERSIONS):
+        version = state.pop("_sk_cbow_version", None)
+        if not str(version).startswith(READABLE_VERSIONS):
             from sk_cbow import __version__
 
             raise ValueError(
-                f"this CBOWVectorizer was saved by sk_cbow {version}, which sk_cbow {__version__} cannot read: load it "
-                "with the version that saved it, or fit again"
+                f"this CBOWVectorizer was saved by sk_cbow {version or 'before 0.1'}, which sk_cbow {__version__} "
+                "cannot read: load it with the version that saved it, or fit again"
             )
+        missing = set(self._get_param_names()) - state.keys()
+        fault = f"without {', '.join(sorted(missing))}" if missing else fault_of(state)
+        if fault:
+            raise ValueError(f"the saved CBOWVectorizer is damaged, {fault}: restore the file, or fit again")
         super().__setstate__(state)
 
     def __sklearn_tags__(self):
@@ -773,12 +816,32 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return tags
 
 
+def fitted_view(vectorizer):
+    """Copy a fitted vectorizer without its arrays: what is read from the copy belongs together.
+
+    Another thread may fit the vectorizer at any time; the copy keeps the attributes of one fit.
+    """
+    check_is_fitted(vectorizer)
+    return _with_attributes(type(vectorizer), vars(vectorizer).copy())
+
+
+def _with_attributes(cls, attributes):
+    vectorizer = object.__new__(cls)
+    vectorizer.__dict__ = attributes
+    return vectorizer
+
+
+def _document_term_matrix(corpus):
+    return document_term_matrix(corpus.token_ids - 1, corpus.offsets, len(corpus.seen.vocabulary))
+
+
 class _Earlier(NamedTuple):
     """What earlier training left; at first, nothing."""
 
     seen: Seen = NOTHING
     tables: list | tuple = ()
     accumulators: list | tuple = ()
+    components: np.ndarray | tuple = ()
     loss_curve: list | tuple = ()
     rng_state: dict | None = None
     n_documents: int = 0

@@ -6,6 +6,7 @@ in the embeddings. A *token id* is what training blocks are made of: row + 1, be
 
 import itertools
 import math
+import reprlib
 from array import array
 from collections import defaultdict
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 
 # Looked up and averaged in one go: enough to make NumPy's calls cheap, some 15 MB in memory.
 DOCUMENTS_AT_A_TIME, TOKENS_AT_A_TIME = 2**12, 2**18
+UNKNOWN = np.iinfo(np.int32).min  # instead of a row; a row that is wrong, such as -1, is an error further on
 
 
 class Seen(NamedTuple):
@@ -90,7 +92,7 @@ def read_corpus(documents, *, min_count, max_vocab, seen=NOTHING):
 
 
 def look_up(documents, vocabulary):
-    """Find the rows of the known tokens of each document, some documents at a time; unknown tokens are left out.
+    """Find the rows of the known tokens of documents, chunk by chunk; unknown tokens are left out.
 
     Parameters
     ----------
@@ -103,18 +105,30 @@ def look_up(documents, vocabulary):
     rows : ndarray of shape (n_known_occurrences,), int32
         One document after the other.
     offsets : ndarray of shape (n_documents + 1,), int64
-        Document d of these is ``rows[offsets[d]:offsets[d + 1]]``.
+        Document d of the chunk is ``rows[offsets[d]:offsets[d + 1]]``.
+    is_complete : bool
+        False if the last document of the chunk continues as the first one of the next.
     """
-    documents = iter(documents)
+    is_complete = True
+
+    def pieces():
+        nonlocal is_complete
+        for tokens in documents:
+            for start in range(TOKENS_AT_A_TIME, len(tokens), TOKENS_AT_A_TIME):
+                is_complete = False
+                yield tokens[start - TOKENS_AT_A_TIME : start]  # which fills a chunk
+            is_complete = True
+            yield tokens if len(tokens) <= TOKENS_AT_A_TIME else tokens[start:]
 
     def row_of(tokens):
-        return map(vocabulary.get, tokens, itertools.repeat(-1))
+        return map(vocabulary.get, tokens, itertools.repeat(UNKNOWN))
 
+    remaining = pieces()
     while True:
-        rows, offsets = _numbered(itertools.islice(documents, DOCUMENTS_AT_A_TIME), row_of, TOKENS_AT_A_TIME)
+        rows, offsets = _numbered(itertools.islice(remaining, DOCUMENTS_AT_A_TIME), row_of, TOKENS_AT_A_TIME)
         if len(offsets) == 1:
             return
-        yield _without(-1, rows, offsets)
+        yield *_without(UNKNOWN, rows, offsets), is_complete
 
 
 def _number_by_first_appearance(documents):
@@ -149,6 +163,6 @@ def _nothing_frequent(tokens, token_counts, min_count):
         return "no document of X has a token: pass documents that have some, or another analyzer if it leaves them out"
     most, count = tokens[token_counts.argmax()], token_counts.max()
     return (
-        f"no token occurs min_count={min_count} times; the most frequent, {most!r}, occurs {count} times: "
+        f"no token occurs min_count={min_count} times; the most frequent, {reprlib.repr(most)}, occurs {count} times: "
         "lower min_count or pass more documents"
     )

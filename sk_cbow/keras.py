@@ -8,9 +8,10 @@ from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from sk_cbow._documents import token_lists
+from sk_cbow._files import replaced
+from sk_cbow._vectorizer import fitted_view
 from sk_cbow._vocabulary import look_up
 
 
@@ -84,7 +85,7 @@ def cbow_model(
     from sk_cbow._model import products
 
     if vectorizer is not None:
-        check_is_fitted(vectorizer)
+        vectorizer = fitted_view(vectorizer)
         n_tokens, vector_size = vectorizer.embeddings_.shape
         window, negative = vectorizer.window, vectorizer.negative
         shared_embedding = not hasattr(vectorizer, "context_embeddings_")
@@ -149,7 +150,7 @@ def embedding_layer(vectorizer, trainable=False):
     >>> classifier(encode(vectorizer, documents, max_length=4)).shape
     TensorShape([100, 1])
     """
-    check_is_fitted(vectorizer)
+    vectorizer = fitted_view(vectorizer)
     (layer,) = _given_embeddings(vectorizer.embeddings_, vectorizer.embeddings_.shape, ["embedding"])
     layer.trainable = trainable
     return layer
@@ -190,18 +191,23 @@ def encode(vectorizer, documents, max_length):
     array([[3, 1, 0],
            [1, 2, 3]], dtype=int32)
     """
-    check_is_fitted(vectorizer)
-    if not isinstance(max_length, Integral) or max_length < 1:
+    vectorizer = fitted_view(vectorizer)
+    if not isinstance(max_length, Integral) or not 1 <= max_length < 2**31:
         raise ValueError(f"max_length is {max_length!r}: pass an integer above 0")
     parts = [np.empty((0, max_length), np.int32)]
-    for rows, offsets in look_up(token_lists(documents, vectorizer.analyzer), vectorizer.vocabulary_):
+    unfinished, n_unfinished = np.zeros(max_length, np.int32), 0  # ids of a document that spans several chunks
+    for rows, offsets, is_complete in look_up(token_lists(documents, vectorizer.analyzer), vectorizer.vocabulary_):
         lengths = np.diff(offsets)
         document = np.repeat(np.arange(len(lengths)), lengths)
-        place = np.arange(len(rows)) - offsets[document]
-        is_taken = place < max_length
+        position = np.arange(len(rows)) - offsets[document]
+        position[: lengths[0]] += n_unfinished
+        is_taken = position < max_length
         ids = np.zeros((len(lengths), max_length), np.int32)
-        ids[document[is_taken], place[is_taken]] = rows[is_taken] + 1
-        parts.append(ids)
+        ids[0] = unfinished
+        ids[document[is_taken], position[is_taken]] = rows[is_taken] + 1
+        n_unfinished = 0 if is_complete else lengths[-1] + (n_unfinished if len(lengths) == 1 else 0)
+        unfinished = np.zeros(max_length, np.int32) if is_complete else ids[-1]
+        parts.append(ids if is_complete else ids[:-1])
     return np.concatenate(parts)
 
 
@@ -238,6 +244,7 @@ def document_model(vectorizer):
     import keras
     from keras import ops
 
+    vectorizer = fitted_view(vectorizer)
     embedding = embedding_layer(vectorizer, trainable=True)
     token_weights = vectorizer.token_weights_[:, None]
     (token_weight,) = _given_embeddings(token_weights, token_weights.shape, ["token_weight"])
@@ -266,13 +273,16 @@ def save_projector(vectorizer, folder):
     vectorizer : CBOWVectorizer
         Fitted.
     folder : str or path-like
-        Gets ``vectors.tsv``, ``metadata.tsv`` and ``projector_config.pbtxt``; made if it is not there. Show it with
-        ``tensorboard --logdir folder``, or load the first two files at https://projector.tensorflow.org.
+        Gets ``vectors.tsv``, ``metadata.tsv`` and ``projector_config.pbtxt``; created if it does not exist. Each file
+        is replaced once the new one is complete. Show the folder with ``tensorboard --logdir folder``, or load the
+        first two files at https://projector.tensorflow.org.
 
     Raises
     ------
     NotFittedError
         If the vectorizer is not fitted.
+    OSError
+        If the folder cannot be created or written.
 
     Examples
     --------
@@ -282,14 +292,18 @@ def save_projector(vectorizer, folder):
     >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
     >>> save_projector(vectorizer, "words")
     """
-    check_is_fitted(vectorizer)
+    fitted = fitted_view(vectorizer)
+    # A name ends at a tab or a line break. A lone surrogate, which UTF-8 does not have, becomes a question mark.
+    names = "".join(" ".join(str(token).split()) + "\n" for token in fitted.vocabulary_)
+    config = 'embeddings {\n  tensor_name: "words"\n  tensor_path: "vectors.tsv"\n  metadata_path: "metadata.tsv"\n}\n'
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    np.savetxt(folder / "vectors.tsv", vectorizer.embeddings_, fmt="%.9g", delimiter="\t")
-    names = (" ".join(str(token).split()) for token in vectorizer.vocabulary_)  # a name ends at a tab or a new line
-    (folder / "metadata.tsv").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    config = 'embeddings {\n  tensor_name: "words"\n  tensor_path: "vectors.tsv"\n  metadata_path: "metadata.tsv"\n}\n'
-    (folder / "projector_config.pbtxt").write_text(config, encoding="utf-8")
+    with replaced(folder / "vectors.tsv") as file:
+        np.savetxt(file, fitted.embeddings_, fmt="%.9g", delimiter="\t")
+    with replaced(folder / "metadata.tsv") as file:
+        file.write(names.encode(errors="replace"))
+    with replaced(folder / "projector_config.pbtxt") as file:
+        file.write(config.encode())
 
 
 def _random_embedding(n_tokens, vector_size, name):

@@ -39,9 +39,8 @@ Examples
 import sys
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from sk_cbow._vectorizer import CBOWVectorizer
+from sk_cbow._vectorizer import CBOWVectorizer, fitted_view
 
 try:
     from onnx import TensorProto
@@ -55,8 +54,7 @@ WHITE_SPACE = "".join(filter(str.isspace, map(chr, range(sys.maxunicode + 1)))) 
 
 
 def _set_output_type(operator):
-    vectorizer = operator.raw_operator
-    check_is_fitted(vectorizer)
+    vectorizer = operator.raw_operator = fitted_view(operator.raw_operator)  # of which `_convert` takes the rest
     if vectorizer.analyzer is not str.split:
         raise ValueError(
             f"analyzer={vectorizer.analyzer!r} cannot be converted to ONNX: fit with analyzer=str.split, on strings "

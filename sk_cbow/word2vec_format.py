@@ -1,47 +1,59 @@
 """Word vectors in the files of word2vec, gensim, fastText and GloVe.
 
-The first line of a word2vec file tells how many vectors follow and of what length. Then comes, for each vector, its
-token, a space, and the numbers: as text, a vector a line, or as 32-bit binary numbers. fastText's ``.vec`` is the text
-format, GloVe's the same without the first line. In each, a token holds neither space nor line break.
+The first line of a word2vec file holds the number of vectors and their length. Each vector follows as its token, a
+space, and the numbers: as text, one vector per line, or as 32-bit binary numbers. fastText's ``.vec`` is the text
+format, GloVe's is the same without the first line. Tokens contain neither spaces nor line breaks.
+
+`load` restores bit for bit what `save` has written. Whatever a file contains, `load` returns vectors or raises an
+error, and holds no more of the file than the tokens and vectors read so far, a mebibyte, and one row.
 """
 
-import gzip
+import io
 import os
-import zlib
-from contextlib import contextmanager
-from pathlib import Path
+from array import array
+from contextlib import suppress
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from sk_cbow._vectorizer import CBOWVectorizer
+from sk_cbow._files import numbered_lines, opened, replaced, shown
+from sk_cbow._vectorizer import CBOWVectorizer, fitted_view
 
 BYTES_AT_A_TIME = 2**20
+# What `save` accepts, `load` reads: these hold for both. They bound the memory that a damaged file can ask for.
+MAX_TOKEN_BYTES = 2**20
+MAX_VECTOR_SIZE = 2**20
+BYTES_PER_NUMBER = 32  # of text, on average, with the space; Python writes a float in 24 at most
+MAX_HEADER_DIGITS = 18  # fit in 64 bits
+NUMBER_CHARACTERS = b"0123456789+-.eE" + b"nNaAiIfFtTyY"  # the letters are those of nan and infinity
 
 
 def save(vectorizer, path, binary=False):
     """Write a fitted vectorizer's word vectors to a word2vec file.
 
-    gensim's ``KeyedVectors.load_word2vec_format`` reads it, and so do many other tools. Counts of tokens, weights and
-    removed components have no place in it; pickle keeps them.
+    gensim's ``KeyedVectors.load_word2vec_format`` reads it, and so do many other tools. Counts and weights of tokens
+    and removed components are not part of the format; pickle keeps them.
 
     Parameters
     ----------
     vectorizer : CBOWVectorizer
         Fitted. Its vectors are written in the order of `vocabulary_`, integer tokens as text.
     path : str or path-like
-        Where to write; what is there is replaced, once the new file is complete. A name that ends in ``.gz`` is
-        compressed.
+        Where to write. A name that ends in ``.gz`` is compressed. An existing file is replaced once the new one is
+        complete, and keeps its mode; a symbolic link stays a link. Pipes and devices, such as ``/dev/stdout``, are
+        written into.
     binary : bool, default=False
-        Whether numbers are written as 32-bit binary ones, or as text with nine digits, from which the same bits are
-        read.
+        Whether numbers are written as 32-bit binary numbers, or as text with nine digits, which are enough to restore
+        the same 32 bits.
 
     Raises
     ------
     NotFittedError
         If the vectorizer is not fitted.
     ValueError
-        If a token is empty, holds a space or a line break, cannot be encoded as UTF-8, or is written like another.
+        If a token is empty, contains a space or a line break, cannot be encoded as UTF-8, is longer than 1 MiB or is
+        written like another one, if a vector is not finite, or if vectors have more than 1,048,576 numbers.
+    OSError
+        If the file cannot be written. What was at `path` before is unchanged.
 
     Examples
     --------
@@ -53,36 +65,42 @@ def save(vectorizer, path, binary=False):
     >>> bool((loaded.transform(documents) == vectorizer.transform(documents)).all())
     True
     """
-    check_is_fitted(vectorizer)
-    embeddings = vectorizer.embeddings_.astype("<f4")
-    tokens = _writable(vectorizer.vocabulary_)
-    with _replaced(path) as file:
+    fitted = fitted_view(vectorizer)
+    with np.errstate(over="ignore"):  # becomes infinite, which is an error below
+        embeddings = np.asarray(fitted.embeddings_, "<f4")
+    _check_writable(fitted.vocabulary_, embeddings)
+    with replaced(path) as file:
         file.write(b"%d %d\n" % embeddings.shape)
         numbers_as_text = b" ".join([b"%.9g"] * embeddings.shape[1])
-        for token, vector in zip(tokens, embeddings, strict=True):
+        for token, vector in zip(fitted.vocabulary_, embeddings, strict=True):
             numbers = vector.tobytes() if binary else numbers_as_text % tuple(vector.tolist())
-            file.write(token + b" " + numbers + b"\n")
+            file.write(str(token).encode() + b" " + numbers + b"\n")
 
 
-def load(path):
-    """Read word vectors, of this library or another, into a vectorizer that transforms.
+def load(path, binary=None):
+    """Read word vectors, written by this library or another, into a vectorizer that transforms.
 
     Parameters
     ----------
     path : str or path-like
-        A word2vec file, text or binary, a fastText ``.vec`` or a GloVe file; perhaps ``.gz``.
+        A word2vec file, text or binary, a fastText ``.vec`` or a GloVe file. If the name ends in ``.gz``, it is
+        decompressed. A UTF-8 byte order mark at its beginning is skipped.
+    binary : bool, optional
+        Whether numbers are binary, as gensim's parameter; by default, the content decides. Files of few and short
+        vectors may be valid in both ways and need it.
 
     Returns
     -------
     vectorizer : CBOWVectorizer
-        With the vectors of the file as `embeddings_`, in its order, and weight 1 for each token. It knows no counts of
-        tokens.
+        With the vectors of the file as `embeddings_`, in its order, and weight 1 for each token. It does not know how
+        often tokens occurred.
 
     Raises
     ------
     ValueError
         If the file ends too early or goes on too long, a row has not one token and as many finite numbers as the
-        others, a token is there twice, or a token is not UTF-8. The message tells where.
+        others, a token occurs twice, is not UTF-8 or is too long, or the content does not tell text from binary. The
+        message says where.
 
     Examples
     --------
@@ -92,145 +110,247 @@ def load(path):
     >>> word2vec_format.load("vectors.txt").transform([["tea", "and", "milk"]])
     array([[0.5, 0.5, 0. ]], dtype=float32)
     """
-    path = Path(path)
-    try:
-        with _opened(path, "rb") as file:
-            tokens, embeddings = _read(file, path)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} cannot be unpacked ({error}): it is damaged or incomplete; get it anew") from error
+    path = os.fsdecode(path)
+    with opened(path) as file:
+        vocabulary, embeddings = _read(file, path, binary)
     vectorizer = CBOWVectorizer(vector_size=embeddings.shape[1])
-    vectorizer.vocabulary_ = {token: row for row, token in enumerate(tokens)}
+    vectorizer.vocabulary_ = vocabulary
     vectorizer.embeddings_ = embeddings
-    vectorizer.token_weights_ = np.ones(len(tokens), np.float32)
+    vectorizer.token_weights_ = np.ones(len(vocabulary), np.float32)
     vectorizer.components_ = np.empty((0, embeddings.shape[1]), np.float32)
     return vectorizer
 
 
-def _writable(vocabulary):
-    places = {}
+def _check_writable(vocabulary, embeddings):
+    remedy = "give it another name in the documents, or save by pickle"
     for row, token in enumerate(vocabulary):
-        remedy = "give it another name in the documents, or save by pickle"
-        text = str(token)
-        if not text or " " in text or "\n" in text:
-            raise ValueError(f"token {token!r} (row {row}) is empty or holds a space or a line break: {remedy}")
+        where = f"(row {row})"
         try:
+            text = str(token)
             encoded = text.encode()
         except UnicodeEncodeError:
-            raise ValueError(f"token {token!r} (row {row}) cannot be encoded as UTF-8: {remedy}") from None
-        if encoded in places:
-            raise ValueError(f"tokens in rows {places[encoded]} and {row} are both written {text!r}: {remedy}")
-        places[encoded] = row
-    return list(places)
-
-
-@contextmanager
-def _replaced(path):
-    """A file to write, which gets its name when it is complete; after an error, nothing is left of it."""
-    path = Path(path)
-    unfinished = path.with_name(f".{os.getpid()}.unfinished.{path.name}")
-    try:
-        with _opened(unfinished, "wb") as file:
-            yield file
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _opened(path, mode):
-    return gzip.open(path, mode) if path.suffix == ".gz" else open(path, mode)
-
-
-def _read(file, path):
-    first = file.readline(BYTES_AT_A_TIME)
-    header = first.split()
-    if len(header) == 2 and all(field.isdigit() for field in header):
-        n_rows, vector_size = map(int, header)
-        if n_rows == 0 or vector_size == 0:
-            raise ValueError(f"line 1 of {path} is {first!r}: the file holds no vectors")
-        start = file.read(BYTES_AT_A_TIME)
-        rows = (_text_rows if _is_text(start, vector_size) else _binary_rows)(start, file, path, vector_size, 2)
-    else:
-        n_rows, vector_size = None, len(first.rstrip().split(b" ")) - 1
-        if vector_size < 1:
+            raise ValueError(f"token {shown(token)} {where} cannot be encoded as UTF-8: {remedy}") from None
+        except ValueError:  # Python's limit of digits
+            raise ValueError(f"token {shown(token)} {where} has too many digits to be written: {remedy}") from None
+        if not text or " " in text or "\n" in text:
+            raise ValueError(f"token {shown(token)} {where} is empty or holds a space or a line break: {remedy}")
+        if len(encoded) > MAX_TOKEN_BYTES:
+            raise ValueError(f"token {shown(token)} {where} has more than {MAX_TOKEN_BYTES} bytes: {remedy}")
+        other = vocabulary.get(text, row)  # an integer and a string may be written alike
+        if other != row:
             raise ValueError(
-                f"line 1 of {path} is {first[:80]!r}: expected the number of vectors and their length, or a token and "
-                "its vector"
+                f"tokens in rows {min(row, other)} and {max(row, other)} are both written {shown(text)}: {remedy}"
             )
-        rows = _text_rows(first, file, path, vector_size, 1)
-    places, numbers = {}, bytearray()  # which grows in place, where stacking arrays would take twice the memory
-    for place, token, vector in rows:
-        if len(places) == n_rows:
-            raise ValueError(f"{path} goes on at {place}, after the {n_rows} vectors that line 1 tells of: mend line 1")
-        if token in places:
-            raise ValueError(f"{place} has the token {_shown(token)}, as {places[token]} has: leave one out")
-        if not np.isfinite(vector).all():
-            raise ValueError(f"{place}, the vector of {_shown(token)}, has numbers that are not finite: leave it out")
-        places[token] = place
-        numbers += vector.data
-    if n_rows is not None and len(places) < n_rows:
-        raise ValueError(f"{path} ends after {len(places)} of the {n_rows} vectors that line 1 tells of: get it anew")
-    tokens = []
-    for token, place in places.items():
+    if embeddings.shape[1] > MAX_VECTOR_SIZE:
+        raise ValueError(
+            f"embeddings_ has the shape {embeddings.shape}: word2vec files hold vectors of at most {MAX_VECTOR_SIZE} "
+            "numbers; save by pickle"
+        )
+    not_finite = _rows_not_finite(embeddings)
+    if not_finite.size:
+        row = not_finite[0]
+        token = shown(list(vocabulary)[row])
+        raise ValueError(f"the vector of token {token} (row {row}) is not finite as 32-bit numbers: fit again")
+
+
+def _rows_not_finite(embeddings):
+    # Largest and smallest numbers are not finite if any number is not, and need no second table.
+    with np.errstate(invalid="ignore"):
+        return np.flatnonzero(~(np.isfinite(embeddings.max(axis=1)) & np.isfinite(embeddings.min(axis=1))))
+
+
+def _read(file, path, binary):
+    n_rows, vector_size = _header(file, path)
+    if n_rows is None and binary:
+        raise ValueError(f"{path} does not begin with the number of vectors and their length: pass binary=False")
+    if n_rows is not None and binary is None:
+        binary = _is_binary(file, path, n_rows, vector_size)
+    unit, rows = "line", _text_rows(file, path, vector_size, first_line=1 if n_rows is None else 2)
+    if binary:
+        unit, rows = "vector", _binary_rows(file, path, vector_size)
+    vocabulary, embeddings = _table(rows, unit, path, n_rows, vector_size)
+    if n_rows is not None and len(vocabulary) < n_rows:
+        raise ValueError(
+            f"{path} ends after {len(vocabulary)} of the {n_rows} vectors that line 1 tells of: get it anew"
+        )
+    return vocabulary, embeddings
+
+
+def _header(file, path):
+    """Read the number of vectors and their length; the number is None, and nothing read, if the first line is a row."""
+    limit = MAX_TOKEN_BYTES + BYTES_PER_NUMBER * MAX_VECTOR_SIZE
+    _, first = next(numbered_lines(file, path, limit), (1, b""))
+    fields = first.split()
+    is_header = len(fields) == 2 and all(field.isdigit() for field in fields)  # of ASCII digits, since these are bytes
+    if is_header and max(map(len, fields)) > MAX_HEADER_DIGITS:
+        raise ValueError(f"line 1 of {path} is {shown(first)}: no file holds so many numbers; mend line 1")
+    n_rows, vector_size = map(int, fields) if is_header else (None, first.rstrip().count(b" "))
+    if is_header and (n_rows == 0 or vector_size == 0):
+        raise ValueError(f"line 1 of {path} is {shown(first)}: the file holds no vectors")
+    if vector_size == 0:
+        raise ValueError(
+            f"line 1 of {path} is {first[:80]!r}: expected the number of vectors and their length, or a token and "
+            "its vector"
+        )
+    if vector_size > MAX_VECTOR_SIZE:
+        raise ValueError(
+            f"line 1 of {path}, {shown(first)}, gives vectors of {vector_size} numbers: at most {MAX_VECTOR_SIZE} can "
+            "be read; mend line 1"
+        )
+    if not is_header:
+        file.unread(first)
+    return n_rows, vector_size
+
+
+def _is_binary(file, path, n_rows, vector_size):
+    """Whether the rows below the header are binary: that format in which the beginning of the file is valid."""
+    size = BYTES_AT_A_TIME + 4 * vector_size + 2  # a binary row with its line break, however long the token is
+    beginning = file.read(size)
+    file.unread(beginning)
+    is_whole = len(beginning) < size
+
+    def is_valid(unit, rows):
         try:
-            tokens.append(token.decode())
-        except UnicodeDecodeError:
-            raise ValueError(f"{place} has the token {token!r}, which is not UTF-8: convert the file to it") from None
-    return tokens, np.frombuffer(numbers, np.float32).reshape(-1, vector_size)
+            vocabulary, _ = _table(rows, unit, path, n_rows, vector_size)
+        except ValueError:
+            return False
+        return not is_whole or len(vocabulary) == n_rows
+
+    lines, last_line = beginning, b""
+    if not is_whole:
+        n_complete = beginning.rfind(b"\n") + 1
+        lines, last_line = beginning[:n_complete], beginning[n_complete:]
+    is_text = not last_line.partition(b" ")[2].rstrip().translate(None, NUMBER_CHARACTERS + b" ") and is_valid(
+        "line", _text_rows(io.BytesIO(lines), path, vector_size, first_line=2)
+    )
+    binary_rows = _binary_rows(io.BytesIO(beginning), path, vector_size)
+    is_binary = is_valid("vector", binary_rows if is_whole else _complete(binary_rows))
+    looks_like_text = _looks_like_text(beginning, vector_size)
+    if not is_whole and looks_like_text:
+        # Long lines of text are by chance valid as rows without line breaks, which only gensim writes: digits are bytes
+        # of finite numbers, and a token, up to the next space, is found anywhere. With line breaks, chance is excluded.
+        line_break = beginning.find(b" ") + 1 + 4 * vector_size
+        is_binary &= beginning[line_break : line_break + 1] == b"\n"
+    if is_text and is_binary:
+        raise ValueError(f"{path} can be read as text and as binary: pass binary=False or binary=True")
+    if is_binary and is_whole and _is_printable(beginning):
+        # A mistake in a text file, such as a decimal comma, must not turn its digits into the bytes of other numbers.
+        raise ValueError(
+            f"{path} looks like text, but can be read as binary only: pass binary=True, or binary=False to be told "
+            "where the text is wrong"
+        )
+    if not is_text and not is_binary:
+        return not looks_like_text  # whose reader will say what is wrong
+    return is_binary
 
 
-def _is_text(start, vector_size):
-    """Whether the first line's numbers are text; binary ones hold zeros, control characters and broken UTF-8."""
-    numbers = start.replace(b"\t", b" ").partition(b" ")[2].partition(b"\n")[0].rstrip()
+def _looks_like_text(rows, vector_size):
+    """Whether the first line's numbers are printable; binary ones hold zeros, control characters and broken UTF-8."""
+    numbers = rows.replace(b"\t", b" ").partition(b" ")[2].partition(b"\n")[0].rstrip()
+    return len(numbers) >= 2 * vector_size - 1 and _is_printable(numbers)
+
+
+def _is_printable(data):
     try:
-        return len(numbers) >= 2 * vector_size - 1 and numbers.decode().isprintable()
+        return data.translate(None, b"\t\r\n").decode().isprintable()
     except UnicodeDecodeError:
         return False
 
 
-def _text_rows(start, file, path, vector_size, first_line):
-    for number, line in enumerate(_lines(start, file), start=first_line):
+def _table(rows, unit, path, n_rows, vector_size):
+    """Collect rows of (number of the line or vector, encoded token, bytes of the vector)."""
+
+    def location(number):
+        return f"{unit} {number} of {path}"
+
+    vocabulary, numbers, values = {}, array("q"), bytearray()  # grown in place: stacked arrays would need twice as much
+    for number, encoded, vector in rows:
+        row = len(numbers)
+        if row == n_rows:
+            raise ValueError(
+                f"{path} goes on at {location(number)}, after the {n_rows} vectors that line 1 tells of: mend line 1"
+            )
+        try:
+            token = encoded.decode()
+        except UnicodeDecodeError:
+            raise ValueError(
+                f"{location(number)} has the token {shown(encoded)}, which is not UTF-8: convert the file to it"
+            ) from None
+        if vocabulary.setdefault(token, row) != row:
+            other = location(numbers[vocabulary[token]])
+            raise ValueError(f"{location(number)} has the token {shown(token)}, as {other} has: leave one out")
+        numbers.append(number)
+        values += vector
+    embeddings = np.frombuffer(values, "<f4").reshape(-1, vector_size).astype(np.float32, copy=False)
+    for row in _rows_not_finite(embeddings)[:1]:
+        token = shown(list(vocabulary)[row])
+        raise ValueError(
+            f"{location(numbers[row])}, the vector of {token}, has numbers that are not finite: leave it out"
+        )
+    return vocabulary, embeddings
+
+
+def _text_rows(file, path, vector_size, first_line):
+    limit = MAX_TOKEN_BYTES + BYTES_PER_NUMBER * vector_size
+    for number, line in numbered_lines(file, path, limit, first_line):
         if not line.strip():
             continue
-        place = f"line {number} of {path}"
-        token, *numbers = line.rstrip().split(b" ")
-        try:
-            vector = np.array(numbers, np.float32)
-        except ValueError:
-            vector = None
-        if not token or vector is None or len(vector) != vector_size:
+        token, _, numbers = line.rstrip().partition(b" ")
+        vector = _parsed(numbers, vector_size)
+        if not token or vector is None:
             raise ValueError(
-                f"{place} is {_shown(line[:80])}: expected a token without spaces and {vector_size} numbers, one space "
-                "before each; mend the line or leave it out"
+                f"line {number} of {path} is {shown(line)}: expected a token without spaces and {vector_size} numbers, "
+                "one space before each; mend the line or leave it out"
             )
-        yield place, token, vector
+        yield number, token, vector.data
 
 
-def _lines(start, file):
-    """Yield the lines of a file of which a part has been read."""
-    *whole, rest = start.split(b"\n")
-    yield from whole
-    if rest:
-        yield rest + file.readline()
-    yield from file
+def _parsed(numbers, vector_size):
+    """Numbers from text; None unless there are `vector_size`, written with the characters that numbers have."""
+    # Python would also accept underscores, tabs and other alphabets' digits.
+    if numbers.count(b" ") != vector_size - 1 or numbers.translate(None, NUMBER_CHARACTERS + b" "):
+        return None
+    try:
+        with np.errstate(over="ignore"):
+            return np.array(numbers.split(b" "), "<f4")
+    except ValueError:
+        return None
 
 
-def _binary_rows(start, file, path, vector_size, first_line):
-    data, position, number = start, 0, 0
+class _IncompleteRowError(ValueError):
+    pass
+
+
+def _complete(rows):
+    with suppress(_IncompleteRowError):
+        yield from rows
+
+
+def _binary_rows(file, path, vector_size):
+    n_bytes, n_rows = 4 * vector_size, 0
+    data, start, is_at_end = b"", 0, False
     while True:
-        if len(data) - position < BYTES_AT_A_TIME // 2:
-            data, position = data[position:] + file.read(BYTES_AT_A_TIME), 0
-        if data[position : position + 1] == b"\n":  # word2vec.c ends a row so, gensim does not
-            position += 1
-        if position == len(data):
+        token_start = start + data.startswith(b"\n", start)  # word2vec.c ends a row with a line break, gensim does not
+        space = data.find(b" ", token_start, token_start + MAX_TOKEN_BYTES + 1)
+        stop = space + 1 + n_bytes
+        is_too_long = space < 0 and len(data) - token_start > MAX_TOKEN_BYTES
+        is_incomplete = not is_too_long and (space < 0 or stop > len(data))
+        if is_incomplete and not is_at_end:
+            chunk = file.read(BYTES_AT_A_TIME + n_bytes)
+            data, start, is_at_end = data[start:] + chunk, 0, not chunk
+            continue
+        if token_start == len(data):
             return
-        space = data.find(b" ", position)
-        stop = space + 1 + 4 * vector_size
-        place = f"vector {number + 1} of {path}"
-        if space <= position or stop > len(data):
-            raise ValueError(f"{place} is incomplete: the file is damaged or ends too early; get it anew")
-        yield place, data[position:space], np.frombuffer(data[space + 1 : stop], "<f4").astype(np.float32)
-        position, number = stop, number + 1
-
-
-def _shown(data):
-    return repr(data.decode(errors="replace").rstrip("\n"))
+        location = f"vector {n_rows + 1} of {path}"
+        if is_incomplete:
+            raise _IncompleteRowError(f"{location} is incomplete: the file is damaged or ends too early; get it anew")
+        token = data[token_start:space]
+        if is_too_long or not token or b"\n" in token:
+            raise ValueError(
+                f"{location} begins with {shown(data[token_start : token_start + MAX_TOKEN_BYTES])}: expected a token "
+                f"of at most {MAX_TOKEN_BYTES} bytes without line breaks, and a space; the file is damaged, or text: "
+                "download it again, or pass binary=False"
+            )
+        n_rows += 1
+        yield n_rows, token, data[space + 1 : stop]
+        start = stop

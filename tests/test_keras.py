@@ -4,7 +4,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from sk_cbow import CBOWVectorizer
+from sk_cbow import CBOWVectorizer, _vocabulary
 from sk_cbow.keras import cbow_model, document_model, embedding_layer, encode, save_projector
 
 
@@ -153,7 +153,16 @@ def test_encode_reads_strings_with_the_analyzer_and_many_documents(two_topics, s
     assert [tokens[number - 1] for number in ids[401]] == two_topics[0][1]
 
 
-@pytest.mark.parametrize("max_length", [0, 2.5, "3", None])
+@pytest.mark.parametrize("max_length", [2, 6, 20])
+def test_encode_of_documents_that_span_chunks(fitted, monkeypatch, max_length):
+    rng = np.random.default_rng(0)
+    documents = [rng.choice([*fitted.vocabulary_, "?"], length).tolist() for length in (2, 9, 0, 3, 16, 1, 0)]
+    whole = encode(fitted, documents, max_length=max_length)
+    monkeypatch.setattr(_vocabulary, "TOKENS_AT_A_TIME", 3)
+    np.testing.assert_array_equal(encode(fitted, documents, max_length=max_length), whole)
+
+
+@pytest.mark.parametrize("max_length", [0, 2.5, "3", None, 10**400])
 def test_encode_needs_a_length(fitted, max_length):
     with pytest.raises(ValueError, match=r"max_length is .*: pass an integer above 0"):
         encode(fitted, [["tea"]], max_length=max_length)

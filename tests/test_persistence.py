@@ -98,6 +98,76 @@ def test_a_state_without_a_version_is_refused_with_a_sentence():
         CBOWVectorizer().__setstate__({"vector_size": 100})
 
 
+def damaged(**changes):
+    def damage(state):
+        for name, change in changes.items():
+            state[name] = change(state[name])
+        return state
+
+    return damage
+
+
+DAMAGES = {
+    "a row out of range": damaged(vocabulary_=lambda vocabulary: vocabulary | {"tea": 10**6}),
+    "a row below 0": damaged(vocabulary_=lambda vocabulary: vocabulary | {"tea": -2}),
+    "a row twice": damaged(vocabulary_=lambda vocabulary: vocabulary | {"tea": (vocabulary["tea"] + 1) % 12}),
+    "a token too many": damaged(vocabulary_=lambda vocabulary: vocabulary | {"x": len(vocabulary)}),
+    "no dict": damaged(vocabulary_=list),
+    "too few vectors": damaged(embeddings_=lambda embeddings: embeddings[:-1]),
+    "flat vectors": damaged(embeddings_=np.ravel),
+    "no array": damaged(embeddings_=lambda embeddings: embeddings.tolist()),
+    "objects": damaged(embeddings_=lambda embeddings: embeddings.astype(object)),
+    "too few weights": damaged(token_weights_=lambda weights: weights[1:]),
+    "weights of nan": damaged(token_weights_=lambda weights: weights * np.nan),
+    "weights of 0": damaged(token_weights_=lambda weights: weights * 0),
+    "too few counts": damaged(token_counts_=lambda counts: counts[1:]),
+    "components of another length": damaged(components_=lambda components: np.ones((1, 7), np.float32)),
+    "state of Adagrad for too few tokens": damaged(
+        _progress=lambda progress: progress | {"accumulators": [progress["accumulators"][0][1:]]}
+    ),
+    "no state of training": damaged(_progress=lambda progress: {}),
+    "vectors without vocabulary": lambda state: {name: state[name] for name in state if name != "vocabulary_"},
+    "vocabulary without vectors": lambda state: {name: state[name] for name in state if name != "embeddings_"},
+    "a parameter missing": lambda state: {name: state[name] for name in state if name != "analyzer"},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_state_is_refused_by_every_loader(damage, fitted):
+    with pytest.raises(ValueError, match=r"the saved CBOWVectorizer is damaged, .*: restore the file, or fit again"):
+        CBOWVectorizer().__setstate__(damage(fitted.__getstate__()))
+    harmful = copy.copy(fitted)
+    vars(harmful).clear()
+    vars(harmful).update(damage(fitted.__getstate__()))
+    vars(harmful).pop("_sk_cbow_version")
+    with pytest.raises(ValueError, match="is damaged"):
+        pickle.loads(pickle.dumps(harmful))
+    with pytest.raises(ValueError, match="is damaged"):
+        skops.io.loads(skops.io.dumps(harmful), trusted=["sk_cbow._vectorizer.CBOWVectorizer"])
+
+
+@pytest.mark.parametrize("row", [12, 10**6, -1, -2])
+def test_a_vocabulary_that_was_set_by_hand_cannot_crash_transform(row, fitted):
+    vectorizer = copy.copy(fitted)
+    vectorizer.vocabulary_ = fitted.vocabulary_ | {"x": row}
+    with pytest.raises(
+        ValueError, match=r"vocabulary_ has rows from .*, where embeddings_ has 0 to 11: take both from"
+    ):
+        vectorizer.transform([["tea", "x"] * 1000])
+
+
+def test_vectors_that_were_set_in_double_precision_are_averaged(fitted):
+    vectorizer = copy.copy(fitted)
+    vectorizer.embeddings_ = fitted.embeddings_.astype(np.float64)
+    np.testing.assert_array_equal(vectorizer.transform([["tea"], ["car"]]), fitted.transform([["tea"], ["car"]]))
+
+
+@pytest.mark.parametrize("version", [None, 1, ""])
+def test_a_version_that_is_none_is_refused_with_a_sentence(version, fitted):
+    with pytest.raises(ValueError, match=r"saved by sk_cbow .*, which .* cannot read: load it with"):
+        CBOWVectorizer().__setstate__(fitted.__getstate__() | {"_sk_cbow_version": version})
+
+
 def test_this_version_reads_its_own_pickles(fitted):
     read = pickle.loads(pickle.dumps(fitted))
     assert vars(read).keys() == vars(fitted).keys() == vars(copy.deepcopy(fitted)).keys()

@@ -4,10 +4,22 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from sk_cbow._pooling import document_frequency, mean_vectors, principal_components, token_weights, without_components
+from sk_cbow._pooling import (
+    document_frequency,
+    document_term_matrices,
+    document_term_matrix,
+    mean_vectors,
+    principal_components,
+    token_weights,
+    without_components,
+)
 
 EMBEDDINGS = np.array([[1, 0], [0, 2], [4, 4]], np.float32)
 ONES = np.ones(3, np.float32)
+
+
+def means_of(rows, offsets, weights, embeddings):
+    return mean_vectors(document_term_matrix(rows, offsets, len(embeddings)), weights, embeddings)
 
 
 @pytest.fixture(params=[50, 2000], ids=["more occurrences than tokens", "more tokens than occurrences"])
@@ -23,14 +35,14 @@ def corpus(request):
 
 def test_means_by_hand():
     rows, offsets = np.array([0, 1, 1, 1, 2], np.int32), np.array([0, 4, 4, 5])
-    means = mean_vectors(rows, offsets, ONES, EMBEDDINGS)
+    means = means_of(rows, offsets, ONES, EMBEDDINGS)
     np.testing.assert_array_equal(means, [[0.25, 1.5], [0, 0], [4, 4]])
     assert means.dtype == np.float32
 
 
 def test_weighted_means_by_hand():
     rows, offsets = np.array([0, 1, 1], np.int32), np.array([0, 3])
-    means = mean_vectors(rows, offsets, np.array([2, 3, 1], np.float32), EMBEDDINGS)
+    means = means_of(rows, offsets, np.array([2, 3, 1], np.float32), EMBEDDINGS)
     np.testing.assert_array_equal(means, [[2 / 8, 2 * 6 / 8]])
 
 
@@ -42,7 +54,7 @@ def test_weighted_means_equal_a_loop(corpus):
         if stop > start:
             of_document = rows[start:stop]
             expected[document] = np.average(embeddings[of_document], axis=0, weights=weights[of_document])
-    np.testing.assert_allclose(mean_vectors(rows, offsets, weights, embeddings), expected, atol=1e-6)
+    np.testing.assert_allclose(means_of(rows, offsets, weights, embeddings), expected, atol=1e-6)
 
 
 def test_order_of_tokens_changes_no_bit_and_the_arguments_stay_as_they_are(corpus):
@@ -50,25 +62,46 @@ def test_order_of_tokens_changes_no_bit_and_the_arguments_stay_as_they_are(corpu
     offsets = np.array([0, len(rows)])
     weights = np.linspace(0.1, 1, len(embeddings), dtype=np.float32)
     rows_before = rows.copy()
-    means = mean_vectors(rows, offsets, weights, embeddings)
+    means = means_of(rows, offsets, weights, embeddings)
     np.testing.assert_array_equal(rows, rows_before)
     assert offsets.tolist() == [0, len(rows)]
     permuted = np.random.default_rng(0).permutation(rows)
-    np.testing.assert_array_equal(mean_vectors(permuted, offsets, weights, embeddings), means)
+    np.testing.assert_array_equal(means_of(permuted, offsets, weights, embeddings), means)
 
 
 def test_a_mean_of_huge_vectors_is_finite():
     huge = np.full((3, 2), 3e38, np.float32)
-    np.testing.assert_allclose(mean_vectors(np.array([0, 1, 2, 2]), np.array([0, 4]), ONES, huge), huge[:1])
+    np.testing.assert_allclose(means_of(np.array([0, 1, 2, 2]), np.array([0, 4]), ONES, huge), huge[:1])
 
 
 def test_a_mean_over_very_many_tokens_is_as_exact_as_one_over_few():
     rows = np.repeat(np.array([0, 1], np.int32), [2**24 + 2**23, 2**23])  # more than float32 can count by ones
-    np.testing.assert_array_equal(mean_vectors(rows, np.array([0, 2**25]), ONES, EMBEDDINGS), [[0.75, 0.5]])
+    np.testing.assert_array_equal(means_of(rows, np.array([0, 2**25]), ONES, EMBEDDINGS), [[0.75, 0.5]])
+
+
+@pytest.mark.parametrize("row", [3, -1, 10**6])
+def test_a_row_without_a_vector_is_an_error_before_scipy_reads_foreign_memory(row):
+    rows = np.array([0, row] * 1000, np.int32)
+    with pytest.raises(ValueError, match=rf"vocabulary_ has rows from .*{row}.*, where embeddings_ has 0 to 2: take"):
+        document_term_matrix(rows, np.array([0, 2000]), 3)
+
+
+def test_a_document_in_several_chunks_has_the_same_bits_as_in_one(corpus):
+    embeddings, rows, _ = corpus
+    weights = np.linspace(0.1, 1, len(embeddings), dtype=np.float32)
+    whole = means_of(rows[:30], np.array([0, 5, 25, 25, 30]), weights, embeddings)
+    chunks = [
+        (rows[:10], np.array([0, 5, 10]), False),
+        (rows[10:20], np.array([0, 10]), False),
+        (rows[20:30], np.array([0, 5, 5, 10]), True),
+    ]
+    means = [mean_vectors(counts, weights, embeddings) for counts in document_term_matrices(chunks, len(embeddings))]
+    assert [len(vectors) for vectors in means] == [1, 0, 3]
+    np.testing.assert_array_equal(np.concatenate(means), whole)
 
 
 def test_no_documents():
-    assert mean_vectors(np.array([], np.int32), np.array([0]), ONES, EMBEDDINGS).shape == (0, 2)
+    assert means_of(np.array([], np.int32), np.array([0]), ONES, EMBEDDINGS).shape == (0, 2)
 
 
 def test_idf_weights_are_scikit_learns():
@@ -76,9 +109,8 @@ def test_idf_weights_are_scikit_learns():
     peer = TfidfVectorizer(analyzer=str.split).fit(documents)
     rows = [[peer.vocabulary_[token] for token in document.split()] for document in documents]
     flat, offsets = np.concatenate(rows).astype(np.int32), np.cumsum([0, *map(len, rows)])
-    weights = token_weights(
-        "idf", np.bincount(flat), document_frequency(flat, offsets, flat.max() + 1), len(offsets) - 1
-    )
+    counts = document_term_matrix(flat, offsets, flat.max() + 1)
+    weights = token_weights("idf", np.bincount(flat), document_frequency(counts), len(rows))
     np.testing.assert_allclose(weights, peer.idf_, rtol=1e-6)
 
 
@@ -111,6 +143,13 @@ def test_removing_components_by_hand():
         without_components(vectors, np.float32([[0.6, 0.8]])), [[0, 0], [0, 0], [0.32, -0.24]], atol=1e-6
     )
     np.testing.assert_array_equal(without_components(vectors, np.empty((0, 2), np.float32)), vectors)
+
+
+def test_removing_components_from_huge_and_tiny_vectors():
+    component = np.float32([[0.6, 0.8]])
+    for scale in (np.float32(2.0**127), np.float32(2.0**-140)):
+        left = without_components(scale * np.float32([[1.5, 1]]), component)
+        np.testing.assert_array_equal(left, scale * without_components(np.float32([[1.5, 1]]), component))
 
 
 def test_what_is_left_is_orthogonal_to_the_components_and_its_bits_are_its_own(corpus):

@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -104,3 +105,66 @@ def test_a_file_without_questions(vectorizer, tmp_path):
     path.write_text(": people\n")
     with pytest.raises(ValueError, match="none of the 0 questions"):
         vectorizer.analogy_score(path, dummy4unknown=True)
+
+
+def test_a_byte_order_mark_and_windows_line_breaks_are_no_part_of_words(vectorizer, pairs, questions, tmp_path):
+    for method, path in (("similarity_score", pairs), ("analogy_score", questions)):
+        lines = path.read_bytes().split(b"\n")[1 if method == "similarity_score" else 0 :]
+        other = tmp_path / "other.txt"
+        other.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines))
+        assert getattr(vectorizer, method)(other) == getattr(vectorizer, method)(path)
+
+
+@pytest.mark.parametrize(("method", "heading"), [("similarity_score", b"# people\n"), ("analogy_score", b": people\n")])
+def test_files_that_cannot_be_read(vectorizer, tmp_path, method, heading):
+    path, zipped = tmp_path / "file.txt", tmp_path / "file.txt.gz"
+    path.write_bytes(heading + b"k\xf6nig\n")
+    with pytest.raises(ValueError, match=r"line 2 of .*file.txt is 'k\ufffdnig', which is not UTF-8: convert the file"):
+        getattr(vectorizer, method)(path)
+    zipped.write_bytes(gzip.compress(heading)[:-10])
+    with pytest.raises(ValueError, match=r"file.txt.gz cannot be unpacked .* it is damaged or incomplete"):
+        getattr(vectorizer, method)(zipped)
+    zipped.write_bytes(gzip.compress(heading + b"k" * 2**25, 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"line 2 of .*gz has more than 1048576 bytes: .* or download it again"):
+            getattr(vectorizer, method)(zipped)
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", ["similarity_score", "analogy_score"])
+def test_errors_quote_a_long_line_in_part(vectorizer, tmp_path, method):
+    path = tmp_path / "file.txt"
+    path.write_text("k" * 10**6 + "\n")
+    with pytest.raises(ValueError, match=r"line 1 of .* is 'k{30,40}\.\.\.k{30,40}': expected") as caught:
+        getattr(vectorizer, method)(path)
+    assert len(str(caught.value)) < 400 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "error", "message"),
+    [
+        ("both", {"restrict_vocab": 0}, ValueError, "restrict_vocab is 0: pass 1 or more"),
+        ("both", {"restrict_vocab": -3}, ValueError, "restrict_vocab is -3: pass 1 or more"),
+        ("both", {"restrict_vocab": True}, TypeError, "restrict_vocab is True: pass an integer"),
+        ("both", {"restrict_vocab": np.True_}, TypeError, "restrict_vocab is .*True.*: pass an integer"),
+        ("both", {"restrict_vocab": 3.0}, TypeError, "restrict_vocab is 3.0: pass an integer"),
+        ("both", {"restrict_vocab": "9" * 1000}, TypeError, "restrict_vocab is '9{30,40}\\.\\.\\.9+': pass an integer"),
+        ("similarity_score", {"delimiter": ""}, ValueError, "delimiter is an empty string: .* or None for white space"),
+        ("similarity_score", {"delimiter": b","}, TypeError, "delimiter is b',': pass the string"),
+        ("similarity_score", {"delimiter": 5}, TypeError, "delimiter is 5: pass the string"),
+    ],
+)
+def test_options_that_cannot_be(vectorizer, pairs, questions, method, options, error, message):
+    for name, path in (("similarity_score", pairs), ("analogy_score", questions)):
+        if method in ("both", name):
+            with pytest.raises(error, match=message):
+                getattr(vectorizer, name)(path, **options)
+
+
+@pytest.mark.parametrize("restrict_vocab", [None, np.int64(8)])
+def test_restrict_vocab_may_be_none_or_a_numpy_integer(vectorizer, keyed_vectors, questions, restrict_vocab):
+    ours = vectorizer.analogy_score(questions, restrict_vocab=restrict_vocab)
+    assert ours.sections == keyed_vectors.evaluate_word_analogies(str(questions), restrict_vocab=restrict_vocab)[1]

@@ -26,6 +26,20 @@ def test_a_vector_is_taken_as_it_is_and_leaves_nothing_out():
     assert weighed[0][0] == "north"
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e308])
+def test_the_length_of_a_query_vector_changes_nothing(scale):
+    query = np.array([0.5, 0.25])
+    assert nearest(query * scale, (), 5, VOCABULARY, EMBEDDINGS) == nearest(query, (), 5, VOCABULARY, EMBEDDINGS)
+    both = nearest([query * scale, query * scale], (), 5, VOCABULARY, EMBEDDINGS)
+    assert both == nearest(query, (), 5, VOCABULARY, EMBEDDINGS)
+
+
+@pytest.mark.parametrize("scale", [2.0**-130, 2.0**120])
+def test_the_length_of_word_vectors_changes_nothing(scale):
+    scaled = EMBEDDINGS * np.float32(scale)
+    assert nearest("east", "north", 5, VOCABULARY, scaled) == nearest("east", "north", 5, VOCABULARY, EMBEDDINGS)
+
+
 def test_integer_tokens_and_topn():
     assert nearest(7, (), 1, VOCABULARY, EMBEDDINGS)[0][0] == "east"
     assert len(nearest(7, (), 100, VOCABULARY, EMBEDDINGS)) == 4

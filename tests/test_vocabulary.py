@@ -60,38 +60,41 @@ def test_a_generator_may_use_one_list_for_all_its_documents():
 
     corpus = read_corpus(reusing_one_list(), min_count=1, max_vocab=None)
     assert corpus.token_ids.tolist() == [1, 1, 1, 1, 2, 2, 3, 3]
-    ((rows, _),) = look_up(reusing_one_list(), corpus.seen.vocabulary)
+    ((rows, _, _),) = look_up(reusing_one_list(), corpus.seen.vocabulary)
     assert rows.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
 
 
 def test_look_up_leaves_out_what_is_not_known():
-    ((rows, offsets),) = look_up([["b", "?", "a"], ["?"], [], ["a", 7]], {"a": 0, "b": 1, 7: 2})
+    ((rows, offsets, is_complete),) = look_up([["b", "?", "a"], ["?"], [], ["a", 7]], {"a": 0, "b": 1, 7: 2})
     assert rows.tolist() == [1, 0, 0, 2]
     assert offsets.tolist() == [0, 2, 2, 2, 4]
+    assert is_complete
 
 
 def test_look_up_of_nothing():
     assert list(look_up([], {"a": 0})) == []
 
 
-def test_look_up_goes_by_whole_documents_and_reads_no_further_than_it_must(monkeypatch):
+def test_look_up_goes_chunk_by_chunk_and_reads_no_further_than_it_must(monkeypatch):
     monkeypatch.setattr(_vocabulary, "TOKENS_AT_A_TIME", 3)
     monkeypatch.setattr(_vocabulary, "DOCUMENTS_AT_A_TIME", 2)
     n_read = 0
 
     def documents():
         nonlocal n_read
-        for tokens in (["a"], ["b", "?"], [], ["?", "b", "a", "a"], [], [], ["a"]):
+        for tokens in (["a"], ["b", "?"], [], ["?", "b", "a", "a"], [], [], ["a"], ["b"] * 6):
             n_read += 1
             yield tokens
 
-    parts = look_up(documents(), {"a": 0, "b": 1})
-    for rows, offsets, n_read_so_far in [
-        ([0, 1], [0, 1, 2], 2),
-        ([1, 0, 0], [0, 0, 3], 4),
-        ([], [0, 0, 0], 6),
-        ([0], [0, 1], 7),
+    chunks = look_up(documents(), {"a": 0, "b": 1})
+    for rows, offsets, is_complete, n_read_so_far in [
+        ([0, 1], [0, 1, 2], True, 2),
+        ([1, 0], [0, 0, 2], False, 4),  # the second document of this chunk
+        ([0], [0, 1, 1], True, 5),  # is the first one of this
+        ([0], [0, 0, 1], True, 7),
+        ([1, 1, 1], [0, 3], False, 8),
+        ([1, 1, 1], [0, 3], True, 8),
     ]:
-        part = next(parts)
-        assert (part[0].tolist(), part[1].tolist(), n_read) == (rows, offsets, n_read_so_far)
-    assert list(parts) == []
+        chunk = next(chunks)
+        assert (chunk[0].tolist(), chunk[1].tolist(), *chunk[2:], n_read) == (rows, offsets, is_complete, n_read_so_far)
+    assert list(chunks) == []

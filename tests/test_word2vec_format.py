@@ -1,9 +1,15 @@
 import gzip
 import os
+import re
+import tempfile
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 from gensim.models import KeyedVectors
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sk_cbow import CBOWVectorizer, word2vec_format
 
@@ -18,6 +24,20 @@ def vectorizer_of(tokens, vector_size=5, seed=0):
     vectorizer.token_weights_ = np.ones(len(tokens), np.float32)
     vectorizer.components_ = np.empty((0, vector_size), np.float32)
     return vectorizer
+
+
+def vectorizer_with(vectors):
+    """A vectorizer with these vectors: token -> list of numbers."""
+    vectorizer = vectorizer_of(vectors, len(next(iter(vectors.values()))))
+    vectorizer.embeddings_ = np.array(list(vectors.values()), np.float32)
+    return vectorizer
+
+
+def assert_identical(ours, theirs):
+    assert list(ours.vocabulary_.items()) == list(theirs.vocabulary_.items())
+    assert ours.embeddings_.dtype == np.float32
+    assert ours.embeddings_.shape == theirs.embeddings_.shape
+    assert ours.embeddings_.tobytes() == theirs.embeddings_.tobytes()  # which knows -0.0 from 0.0
 
 
 def written(tmp_path, content, name="vectors.txt"):
@@ -159,3 +179,273 @@ def test_a_truncated_or_false_gz_file(tmp_path):
     path.write_bytes(b"1 2\ntea 1 2\n")
     with pytest.raises(ValueError, match=r"cannot be unpacked"):
         word2vec_format.load(path)
+
+
+EITHER = "can be read as text and as binary: pass binary=False or binary=True"
+ONLY_BINARY = "looks like text, but can be read as binary only: pass binary=True, or binary=False to be told where"
+odd_characters = st.characters(exclude_categories=["Cs"], exclude_characters=" \n")
+odd_characters |= st.sampled_from("\0\t\r\x01\x85\u2028\ufeff09.-e")
+odd_tokens = st.text(odd_characters, min_size=1, max_size=6)
+odd_tokens |= st.sampled_from(["7", "1_0", "-0.5", "1e5", "nan", "inf", "3\t2", "\ufefftea", "tea\r"])
+# Any numbers, and numbers whose bytes are those of text.
+odd_numbers = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.lists(
+    st.sampled_from(b"0123456789.-e \n\t\ra"), min_size=4, max_size=4
+).map(lambda codes: float(np.frombuffer(bytes(codes), "<f4")[0]))
+
+
+@st.composite
+def odd_vectors(draw):
+    vector_size = draw(st.integers(1, 8))
+    vectors = st.lists(odd_numbers, min_size=vector_size, max_size=vector_size)
+    return draw(st.dictionaries(odd_tokens, vectors, min_size=1, max_size=5))
+
+
+def loaded_or_error(path):
+    try:
+        return word2vec_format.load(path), None
+    except ValueError as error:
+        return None, str(error)
+
+
+@settings(max_examples=80)
+@given(odd_vectors())
+def test_whatever_is_saved_is_loaded_bit_for_bit_or_asks_for_the_format(vectors):
+    vectorizer = vectorizer_with(vectors)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in NAMES:
+            path, binary = Path(folder) / name, "bin" in name
+            word2vec_format.save(vectorizer, path, binary=binary)
+            assert_identical(word2vec_format.load(path, binary=binary), vectorizer)
+            loaded, error = loaded_or_error(path)
+            if error is None:
+                assert_identical(loaded, vectorizer)
+            else:
+                assert EITHER in error or (binary and ONLY_BINARY in error)
+
+
+PRINTABLE = float(np.frombuffer(b"abcd", "<f4")[0])
+
+
+@pytest.mark.parametrize(
+    ("vectors", "binary"),
+    [
+        ({"tea": [PRINTABLE], "cup": [1]}, True),
+        ({"tea": [PRINTABLE, PRINTABLE], "cup": [1, 2]}, True),
+        ({"tea": [1], "cup": [float(np.frombuffer(b"1 2\n", "<f4")[0])]}, True),
+        ({"a\tb\x01": [0.5, 1]}, False),
+        ({"a\t\x85": [0.5], "tea": [1]}, False),
+    ],
+)
+def test_the_format_in_which_alone_a_file_is_valid_is_read(tmp_path, vectors, binary):
+    path = tmp_path / "vectors"
+    word2vec_format.save(vectorizer_with(vectors), path, binary=binary)
+    assert_identical(word2vec_format.load(path), vectorizer_with(vectors))
+    assert_identical(word2vec_format.load(path, binary=binary), vectorizer_with(vectors))
+    with pytest.raises(ValueError, match=r"(vector|line) \d of|goes on at|ends after"):
+        word2vec_format.load(path, binary=not binary)
+
+
+def test_a_file_that_is_valid_in_both_formats_needs_the_parameter(tmp_path):
+    path = tmp_path / "vectors"
+    as_text, as_binary = ({"tea": [value]} for value in (0.25, float(np.frombuffer(b"0.25", "<f4")[0])))
+    for vectors, binary in ((as_text, False), (as_binary, True)):
+        word2vec_format.save(vectorizer_with(vectors), path, binary=binary)
+        assert path.read_bytes() == b"1 1\ntea 0.25\n"
+        with pytest.raises(ValueError, match=re.escape(f"{path} {EITHER}")):
+            word2vec_format.load(path)
+        assert_identical(word2vec_format.load(path, binary=binary), vectorizer_with(vectors))
+
+
+@pytest.mark.parametrize("line", [b"tea nan", b"tea 0,5", b"a b c"])
+def test_text_with_a_mistake_is_not_taken_for_binary(tmp_path, line):
+    """Each of these is a token, a space and four bytes, and these are a finite number."""
+    path = written(tmp_path, b"2 1\ncup 1.5\n" + line + b"\n")
+    assert word2vec_format.load(path, binary=True).embeddings_.shape == (2, 1)
+    with pytest.raises(ValueError, match=ONLY_BINARY):
+        word2vec_format.load(path)
+    with pytest.raises(ValueError, match="line 3 of"):
+        word2vec_format.load(path, binary=False)
+
+
+@pytest.mark.parametrize("binary", [None, False])
+def test_a_line_with_a_mistake_in_a_long_text_file_is_named(tmp_path, binary):
+    """Digits are bytes of finite numbers: without line breaks, such a file is valid as binary as far as it is tried."""
+    path = tmp_path / "vectors.txt"
+    vectorizer = vectorizer_of([f"token{row}" for row in range(120)], vector_size=1000)
+    word2vec_format.save(vectorizer, path)
+    assert path.stat().st_size > 2**20 + 4002
+    assert_identical(word2vec_format.load(path, binary=binary), vectorizer)
+    path.write_bytes(path.read_bytes().replace(b"\ntoken1 ", b"\nnew token1 "))
+    with pytest.raises(ValueError, match=r"line 3 of .* is 'new token1 "):
+        word2vec_format.load(path, binary=binary)
+
+
+def test_binary_needs_a_first_line(tmp_path):
+    with pytest.raises(ValueError, match="not begin with the number of vectors and their length: pass binary=False"):
+        word2vec_format.load(written(tmp_path, b"tea 1 2\n"), binary=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_at_the_limits_of_32_bits(tmp_path, name):
+    limits = np.finfo(np.float32)
+    values = [0.0, 1 / 3, limits.smallest_subnormal, 1.1e-38, limits.tiny, limits.max, np.nextafter(np.float32(1), 2)]
+    vectorizer = vectorizer_with({"tea": [*values, *np.negative(values)]})
+    word2vec_format.save(vectorizer, tmp_path / name, binary="bin" in name)
+    assert_identical(word2vec_format.load(tmp_path / name), vectorizer)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_vectors_longer_than_what_is_read_at_a_time(tmp_path, binary):
+    vectorizer = vectorizer_of(TOKENS, vector_size=200_000)
+    word2vec_format.save(vectorizer, tmp_path / "vectors", binary=binary)
+    assert_identical(word2vec_format.load(tmp_path / "vectors"), vectorizer)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_the_longest_token_and_vector(tmp_path, monkeypatch, binary):
+    token, path = "ü" * 2**19, tmp_path / "vectors"
+    word2vec_format.save(vectorizer_of(["tea", token]), path, binary=binary)
+    assert_identical(word2vec_format.load(path), vectorizer_of(["tea", token]))
+    with pytest.raises(ValueError, match=r"token 'ü{80}'… \(row 1\) has more than 1048576 bytes: .* save by pickle"):
+        word2vec_format.save(vectorizer_of(["tea", token + "x"]), path, binary=binary)
+    monkeypatch.setattr(word2vec_format, "MAX_VECTOR_SIZE", 5)
+    assert_identical(word2vec_format.load(path), vectorizer_of(["tea", token]))
+    with pytest.raises(ValueError, match=r"shape \(1, 6\): word2vec files hold vectors of at most 5 numbers; save by"):
+        word2vec_format.save(vectorizer_of(["tea"], vector_size=6), path, binary=binary)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
+def test_vectors_that_are_not_finite_are_not_saved(tmp_path, value):
+    vectorizer = vectorizer_of(["tea", "cup"])
+    vectorizer.embeddings_ = vectorizer.embeddings_.astype(np.float64)
+    vectorizer.embeddings_[1, 2] = value
+    with pytest.raises(ValueError, match=r"the vector of token 'cup' \(row 1\) is not finite as 32-bit numbers"):
+        word2vec_format.save(vectorizer, tmp_path / "vectors.txt")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"2 1\ntea 1\ncup 2\n", b"tea 1\ncup 2\n", b"2 1\ntea \0\0\x80?\ncup \0\0\0@\n"], ids=range(3)
+)
+@pytest.mark.parametrize("name", ["vectors", "vectors.gz"])
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path, name, content):
+    expected = vectorizer_with({"tea": [1], "cup": [2]})
+    assert_identical(word2vec_format.load(written(tmp_path, content, name)), expected)
+    assert_identical(word2vec_format.load(written(tmp_path, b"\xef\xbb\xbf" + content, name)), expected)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_a_pipe_is_read(tmp_path, binary):
+    read_end, write_end = os.pipe()
+    word2vec_format.save(vectorizer_of(TOKENS), f"/dev/fd/{write_end}", binary=binary)
+    os.close(write_end)
+    assert_identical(word2vec_format.load(f"/dev/fd/{read_end}"), vectorizer_of(TOKENS))
+    os.close(read_end)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"9" * 5000 + b" 5\ntea 1\n", "line 1 of .* is '9{80}'…: no file holds so many numbers; mend line 1"),
+        (b"5 " + b"9" * 5000 + b"\ntea 1\n", "line 1 of .*: no file holds so many numbers"),
+        (b"1 99999999999\ntea 1\n", "line 1 of .*, '1 99999999999', gives vectors of 99999999999 numbers: at most"),
+        (b"tea" + b" 1" * (2**20 + 1), "line 1 of .*, 'tea 1 .*…, gives vectors of 1048577 numbers: at most 1048576"),
+        ("٢ ٢\ntea 1 2\n".encode(), "line 1 of .* is '٢ ٢': expected a token without spaces and 1 numbers"),
+        (b"1_0 2\ntea 1 2\n", "line 2 of .* is 'tea 1 2': expected a token without spaces and 1 numbers"),
+        (b"1 2\ntea 1_0 2\n", "line 2 of .* is 'tea 1_0 2': expected a token without spaces and 2 numbers"),
+        ("1 2\ntea ٣ 2\n".encode(), "line 2 of .* is 'tea ٣ 2': expected"),
+        (b"1 2\ntea 1\0 2.25\n", r"line 2 of .* is 'tea 1\\x00 2.25': expected"),
+        (b"1 2\ntea 1 2.2500\0\n", r"line 2 of .* is 'tea 1 2.2500\\x00': expected"),
+        (b"1 2\ntea \t1 2\n", r"line 2 of .* is 'tea \\t1 2': expected"),
+        (b"1 2\ntea 1  2\n", r"line 2 of .* is 'tea 1  2': expected"),
+        (b"1 2\ntea 1 1e39\n", "line 2 of .*, the vector of 'tea', has numbers that are not finite"),
+        (b"1 2\ntea 1 -infinity\n", "line 2 of .*, the vector of 'tea', has numbers that are not finite"),
+        (b"1 2\ntea " + np.float32([1, np.nan]).tobytes(), "vector 1 of .*, the vector of 'tea', has numbers that are"),
+        (
+            b"1 2\nt\nea " + np.float32([1, 2]).tobytes(),
+            r"vector 1 of .* begins with 't\\nea .*: expected",
+        ),
+        (b"1 2\n " + np.float32([1, 2]).tobytes(), "vector 1 of .* begins with ' .*: expected a token of at most"),
+        (b"1 2\n" + b"\xff" * (2**20 + 1), "vector 1 of .* begins with .* of at most 1048576 bytes"),
+    ],
+    ids=range(18),
+)
+def test_errors_of_damaged_files_name_the_location(tmp_path, content, message):
+    path = written(tmp_path, content)
+    with pytest.raises(ValueError, match=message) as caught:
+        word2vec_format.load(path, binary=False if message.startswith("line 2 of") else None)
+    assert len(str(caught.value)) < 700 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"2 1\n%s 1\n%s 2\n",  # twice the same token
+        b"1 1\n%s infinity\n",
+        b"1 1\n\xff%s 1\n",
+        b"1 1\n%s %s\n",
+        b"1 1\ntea 1\n%s 1\n",
+        b"%s",
+        b"0 %s\n",
+        b"2 1\n%s \0\0\x80?%s \0\0\x80?",
+        b"1 1\n\n\n%s \0\0\x80?\n",
+    ],
+)
+def test_errors_quote_a_long_token_in_part(tmp_path, content):
+    path = written(tmp_path, content.replace(b"%s", b"9" * 900_000))
+    for binary in (None, False, True):
+        with pytest.raises(ValueError, match=r"vectors\.txt") as caught:
+            word2vec_format.load(path, binary=binary)
+        assert len(str(caught.value)) < 700 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (["t" * 10**6 + " "], "token 't{80}'… .row 0. is empty or holds a space"),
+        (["t" * 10**6 + "\ud800"], "token 't{80}'… .row 0. cannot be encoded"),
+        ([10**4200, str(10**4200)], "tokens in rows 0 and 1 are both written '10{79}'…"),
+        (["tea", 10**5000], "token an integer of 16610 bits .row 1. has too many digits to be written"),
+    ],
+)
+def test_errors_of_saving_quote_a_long_token_in_part(tmp_path, tokens, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        word2vec_format.save(vectorizer_of(tokens), tmp_path / "vectors.txt")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("head", "unit", "message"),
+    [
+        (b"1 100\n", b"a", "line 2 of .* has more than 1051776 bytes"),
+        (b"1 100\ntea", b" 1", "line 2 of .* has more than 1051776 bytes"),
+        (b"", b"a", "line 1 of .* has more than 1081344 bytes"),
+        (b"tea", b" 1", "line 1 of .* has more than 1081344 bytes"),
+    ],
+)
+def test_a_line_without_end_needs_little_memory(tmp_path, monkeypatch, head, unit, message):
+    monkeypatch.setattr(word2vec_format, "MAX_VECTOR_SIZE", 2**10)
+    path = tmp_path / "vectors.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(head + unit * (2**25 // len(unit)))
+    errors = {None: message, False: "line [12] of .* has more than", True: "goes on at vector 2|begins with|line 1 of"}
+    for binary, expected in errors.items():
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match=expected):
+                word2vec_format.load(path, binary=binary)
+            assert tracemalloc.get_traced_memory()[1] < 2**23
+        finally:
+            tracemalloc.stop()
+
+
+def test_loading_needs_little_more_memory_than_what_is_loaded(tmp_path):
+    word2vec_format.save(vectorizer_of([f"token{row}" for row in range(40_000)]), tmp_path / "vectors")
+    tracemalloc.start()
+    try:
+        loaded = word2vec_format.load(tmp_path / "vectors")
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(loaded.vocabulary_) == 40_000
+    assert peak - kept < 2 * 2**20

@@ -35,6 +35,7 @@ from types import SimpleNamespace
 import numpy as np
 from sklearn.base import clone
 
+from sk_cbow._files import text_lines
 from sk_cbow._similarity import analogy_score, similarity_score
 
 SIZES = {"vector_size": 100, "window": 5, "min_count": 5, "negative": 5}
@@ -158,10 +159,12 @@ def run(name, arguments):
     quality = {}
     known = {"restrict_vocab": MOST_FREQUENT, "case_insensitive": True, "dummy4unknown": False}
     for path in arguments.pairs:
-        score = similarity_score(path, vocabulary, vectors, delimiter=None, **known | {"restrict_vocab": len(vectors)})
+        of_all = {**known, "delimiter": None, "restrict_vocab": len(vectors)}
+        score = similarity_score(path, text_lines(path), vocabulary, vectors, **of_all)
         quality[Path(path).name.split(".")[0]] = float(score.spearman.statistic)
     if arguments.analogies:
-        quality["analogies"] = analogy_score(arguments.analogies, vocabulary, vectors, **known).accuracy
+        questions = arguments.analogies, text_lines(arguments.analogies)
+        quality["analogies"] = analogy_score(*questions, vocabulary, vectors, **known).accuracy
     if arguments.test:
         quality["accuracy"] = accuracy(documents, labels, *read(arguments.test), vocabulary, vectors)
     return measures | quality | {"quality": statistics.mean(quality.values() or [np.nan])}

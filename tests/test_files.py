@@ -1,0 +1,377 @@
+import errno
+import gzip
+import inspect
+import io
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from sk_cbow import CBOWVectorizer, word2vec_format
+from sk_cbow._files import QUOTED_CHARACTERS, RereadableFile, numbered_lines, opened, replaced, shown
+from sk_cbow.keras import save_projector
+
+
+def numbered_vectorizer(number):
+    """A vectorizer whose tokens and vectors all tell its number."""
+    vectorizer = CBOWVectorizer(vector_size=20)
+    vectorizer.vocabulary_ = {f"{number}_{row}": row for row in range(50)}
+    vectorizer.embeddings_ = np.full((50, 20), number, np.float32)
+    vectorizer.token_weights_ = np.ones(50, np.float32)
+    vectorizer.components_ = np.empty((0, 20), np.float32)
+    return vectorizer
+
+
+IN_A_PROCESS = f"""
+import os, signal, sys
+import numpy as np
+from sk_cbow import CBOWVectorizer, word2vec_format
+
+{inspect.getsource(numbered_vectorizer)}
+path, argument = sys.argv[1:]
+"""
+
+
+def write(path, content, error=None):
+    with replaced(path) as file:
+        file.write(content)
+        if error:
+            raise error
+
+
+def mode_of(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def test_a_file_appears_when_it_is_complete_and_on_the_disk(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    calls = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: calls.append(("fsync", os.fstat(file).st_size)) or fsync(file))
+    monkeypatch.setattr(os, "replace", lambda *paths: calls.append("replace") or replace(*paths))
+    with replaced(path) as file:
+        file.write(b"the new one")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"the new one"
+    assert calls == [("fsync", 11), "replace"]
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize("name", ["file", "file.gz"])
+@pytest.mark.parametrize("exists", [True, False])
+def test_after_an_exception_the_old_file_is_intact_and_nothing_else_is_left(tmp_path, error, name, exists):
+    path = tmp_path / name
+    if exists:
+        path.write_bytes(b"old")
+    with pytest.raises(type(error)):
+        write(path, b"half" * 10_000, error)
+    assert os.listdir(tmp_path) == ([name] if exists else [])
+    assert not exists or path.read_bytes() == b"old"
+
+
+def test_after_an_error_of_the_disk_the_old_file_is_intact(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+# Saves over a file, and sends itself SIGTERM as soon as there is a second file.
+TERMINATED_WHILE_SAVING = f"""
+{IN_A_PROCESS}
+class Terminating(dict):
+    def __iter__(self):
+        for token in super().__iter__():
+            if len(os.listdir(os.path.dirname(path))) > 1:
+                try:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                except SystemExit:
+                    if argument == "unwound":
+                        raise
+            yield token
+
+vectorizer = numbered_vectorizer(1)
+vectorizer.vocabulary_ = Terminating(vectorizer.vocabulary_)
+word2vec_format.save(vectorizer, path)
+print("survived")
+"""
+
+
+@pytest.mark.parametrize("stack", ["unwound", "not unwound"])
+def test_sigterm_while_saving_ends_the_process_and_leaves_the_folder_as_it_was(tmp_path, stack):
+    path = tmp_path / "vectors.txt"
+    path.write_bytes(b"old")
+    command = [sys.executable, "-c", TERMINATED_WHILE_SAVING, str(path), stack]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert (process.returncode, process.stdout, process.stderr) == (-signal.SIGTERM, "", "")
+    assert os.listdir(tmp_path) == ["vectors.txt"]
+    if stack == "unwound":
+        assert path.read_bytes() == b"old"
+    else:  # the program caught the exception, so that the file was completed first
+        assert len(word2vec_format.load(path).vocabulary_) == 50
+
+
+def test_the_handler_of_sigterm_is_restored_and_a_programs_own_is_kept(tmp_path):
+    previous = signal.getsignal(signal.SIGTERM)
+    try:
+        for handler, is_kept in [(signal.SIG_DFL, False), (signal.SIG_IGN, True), (lambda *signal: None, True)]:
+            signal.signal(signal.SIGTERM, handler)
+            with replaced(tmp_path / "file"):
+                assert (signal.getsignal(signal.SIGTERM) is handler) == is_kept
+            assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def test_threads_and_processes_that_save_to_one_path_leave_one_whole_file(tmp_path):
+    path = tmp_path / "vectors.txt"
+    word2vec_format.save(numbered_vectorizer(0), path)
+    code = f"{IN_A_PROCESS}\nprint('ready', flush=True)\n"
+    code += "for _ in range(30): word2vec_format.save(numbered_vectorizer(int(argument)), path)"
+    commands = [[sys.executable, "-c", code, str(path), argument] for argument in "89"]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
+    stop, errors = threading.Event(), []
+
+    def save_again_and_again(number):
+        vectorizer = numbered_vectorizer(number)
+        try:
+            while not stop.is_set():
+                word2vec_format.save(vectorizer, path)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=save_again_and_again, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    numbers = set()
+    try:
+        while any(process.poll() is None for process in processes) and not errors:
+            loaded = word2vec_format.load(path)
+            number = int(loaded.embeddings_[0, 0])
+            assert list(loaded.vocabulary_) == [f"{number}_{row}" for row in range(50)]
+            assert loaded.embeddings_.shape == (50, 20)
+            assert (loaded.embeddings_ == number).all()
+            numbers.add(number)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for process in processes:
+            process.communicate()
+    assert not errors
+    assert [process.returncode for process in processes] == [0, 0]
+    assert len(numbers) > 1
+    assert os.listdir(tmp_path) == ["vectors.txt"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
+def test_an_existing_file_keeps_its_mode(tmp_path, mode):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    write(path, b"new")
+    assert mode_of(path) == mode
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_a_new_file_has_the_mode_of_any_new_file_and_is_private_until_then(tmp_path, umask):
+    previous = os.umask(umask)
+    try:
+        (tmp_path / "by open").write_bytes(b"")
+        with replaced(tmp_path / "by replaced"):
+            (folder,) = set(os.listdir(tmp_path)) - {"by open"}
+            assert mode_of(tmp_path / folder) & 0o077 == 0
+    finally:
+        os.umask(previous)
+    assert mode_of(tmp_path / "by replaced") == mode_of(tmp_path / "by open")
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_symbolic_link_stays_one_and_its_target_is_replaced(tmp_path, exists):
+    (tmp_path / "data").mkdir()
+    target, link = tmp_path / "data" / "target", tmp_path / "link"
+    if exists:
+        target.write_bytes(b"old")
+        target.chmod(0o600)
+    (tmp_path / "between").symlink_to("data/target")
+    link.symlink_to("between")
+    write(link, b"new")
+    assert os.readlink(link) == "between"
+    assert not target.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert not exists or mode_of(target) == 0o600
+
+
+def test_a_fifo_is_written_into(tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    received = []
+    reader = threading.Thread(target=lambda: received.append(path.read_bytes()))
+    reader.start()
+    write(path, b"content")
+    reader.join()
+    assert received == [b"content"]
+    assert stat.S_ISFIFO(os.stat(path).st_mode)
+
+
+def test_standard_output_is_written_into_where_it_stands(tmp_path):
+    code = "from sk_cbow._files import replaced\nprint('before', flush=True)\n"
+    code += "with replaced('/dev/stdout') as file: file.write(b'content\\n')\nprint('after')"
+    with open(tmp_path / "file", "wb") as file:
+        inode = os.fstat(file.fileno()).st_ino
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=file)
+    assert (tmp_path / "file").read_bytes() == b"before\ncontent\nafter\n"
+    assert os.stat(tmp_path / "file").st_ino == inode
+
+
+@pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"])
+def test_a_file_that_is_open_in_a_descriptor_is_written_into(tmp_path, folder):
+    link = tmp_path / "link.gz"
+    with open(tmp_path / "file", "wb") as file:
+        file.write(b"before ")
+        file.flush()
+        link.symlink_to(f"{folder}/{file.fileno()}")
+        write(f"{folder}/{file.fileno()}", b"content ")
+        write(link, b"compressed")
+    content = (tmp_path / "file").read_bytes()
+    assert content[:15] == b"before content "
+    assert gzip.decompress(content[15:]) == b"compressed"
+    assert link.is_symlink()
+    read_end, write_end = os.pipe()
+    write(f"{folder}/{write_end}", b"into a pipe")
+    assert os.read(read_end, 100) == b"into a pipe"
+    os.close(read_end)
+    os.close(write_end)
+
+
+def test_errors_of_opening_name_the_path_that_was_passed(tmp_path):
+    for path in (tmp_path / "missing" / "file", "/dev/fd/987654", "/proc/987654321/file"):
+        with pytest.raises(OSError, match=r"No such file|Bad file") as caught:
+            write(path, b"")
+        assert caught.value.filename == str(path)
+    for path in (tmp_path, ""):
+        with pytest.raises(IsADirectoryError):
+            write(path, b"")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "ü" * 126 + ".gz"])
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path, name):
+    write(tmp_path / name, b"content")
+    assert os.listdir(tmp_path) == [name]
+    with opened(tmp_path / name) as file:
+        assert file.read(100) == b"content"
+
+
+def test_the_projectors_files_are_replaced_when_complete(tmp_path):
+    names = ["metadata.tsv", "projector_config.pbtxt", "vectors.tsv"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"old")
+        (tmp_path / name).chmod(0o600)
+    save_projector(numbered_vectorizer(3), tmp_path)
+    assert sorted(os.listdir(tmp_path)) == names
+    assert [mode_of(tmp_path / name) for name in names] == [0o600] * 3
+    np.testing.assert_array_equal(np.loadtxt(tmp_path / "vectors.tsv"), np.full((50, 20), 3))
+    assert (tmp_path / "metadata.tsv").read_text().split() == [f"3_{row}" for row in range(50)]
+
+
+def test_projector_names_that_utf8_does_not_have(tmp_path):
+    vectorizer = numbered_vectorizer(1)
+    vectorizer.vocabulary_ = {"a\tb": 0, "\ud800": 1}
+    save_projector(vectorizer, tmp_path)
+    assert (tmp_path / "metadata.tsv").read_text() == "a b\n?\n"
+
+
+@pytest.mark.parametrize("name", ["file", "file.gz"])
+def test_one_byte_order_mark_at_the_beginning_is_skipped(tmp_path, name):
+    mark = "\ufeff".encode()
+    for content, expected in [(mark + b"tea", b"tea"), (mark * 2, mark), (b"t" + mark, b"t" + mark), (b"", b"")]:
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        with opened(tmp_path / name) as file:
+            assert file.read(100) == expected
+
+
+def test_bytes_given_back_are_read_again():
+    file = RereadableFile(io.BytesIO(b"one\ntwo\nthree"))
+    file.unread(file.read(6))
+    assert file.readline(2) == b"on"
+    file.unread(b"on")
+    assert file.readline(100) == b"one\n"
+    assert file.readline(100) == b"two\n"
+    file.unread(b"two\n")
+    assert file.read(6) == b"two\nth"
+    assert file.readline(100) == b"ree"
+    assert file.readline(100) == file.read(1) == b""
+
+
+def test_lines_of_at_most_so_many_bytes():
+    assert list(numbered_lines(io.BytesIO(b"abc\n\nabcd"), "file", 4, 7)) == [(7, b"abc\n"), (8, b"\n"), (9, b"abcd")]
+    lines = numbered_lines(io.BytesIO(b"abc\nabcde\n"), "file", 4)
+    assert next(lines) == (1, b"abc\n")
+    with pytest.raises(ValueError, match=r"line 2 of file has more than 4 bytes: .* or download it again"):
+        next(lines)
+
+
+def test_a_line_that_is_too_long_is_never_held(tmp_path):
+    path = tmp_path / "file.gz"
+    path.write_bytes(gzip.compress(b"a" * 2**25, 1))
+    tracemalloc.start()
+    try:
+        with opened(path) as file, pytest.raises(ValueError, match="has more than 100000 bytes"):
+            next(numbered_lines(file, path, 100_000))
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def read_whole(path):
+    with opened(path) as file:
+        return b"".join(iter(lambda: file.read(100), b""))
+
+
+@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"tea" * 100)[:-10], gzip.compress(b"tea") + b"more"])
+def test_a_damaged_gz_file(tmp_path, content):
+    path = tmp_path / "file.gz"
+    path.write_bytes(gzip.compress(b"tea") * 2)
+    assert read_whole(path) == b"teatea"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"file.gz cannot be unpacked .* it is damaged or incomplete"):
+        read_whole(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("tea", "'tea'"),
+        (b"tea\n", "'tea'"),
+        (np.str_("tea"), "'tea'"),
+        (12, "12"),
+        ("t" * 80, repr("t" * 80)),
+        ("t" * 81, repr("t" * 80) + "…"),
+        ("ü".encode() * 10**6, repr("ü" * 80) + "…"),
+        (b"\xff" * 10**6, repr("\ufffd" * 80) + "…"),
+        (10**100, "1" + "0" * 79 + "…"),
+        (1 << 20_000, "an integer of 20001 bits"),
+        (["t" * 10**6], "['" + "t" * 78 + "…"),
+    ],
+    ids=range(11),
+)
+def test_values_in_error_messages_are_short(value, expected):
+    assert QUOTED_CHARACTERS == 80
+    assert shown(value) == expected
