@@ -40,7 +40,7 @@ def keep_probability(token_counts, sample):
     """
     if sample == 0:
         return np.ones(len(token_counts))
-    ratio = sample * token_counts.sum() / token_counts
+    ratio = min(sample, 1) * token_counts.sum() / token_counts  # 1 keeps everything, too
     return np.minimum(1, np.sqrt(ratio) + ratio)
 
 

@@ -4,8 +4,10 @@ import copy
 import gc
 import math
 import time
+import warnings
 import weakref
 from collections.abc import Iterable
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import keras
@@ -123,6 +125,46 @@ class Trained(NamedTuple):
     loss_curve: list  # mean loss of a target and its noise, one float for each epoch
 
 
+@contextmanager
+def _eager_scope():
+    """Leave gradient tapes; refuse scopes in which variables cannot be trained step by step."""
+    with keras.StatelessScope() as innermost:
+        is_stateless = innermost.original_scope is not None
+    for is_inside, scope in (
+        (tf.distribute.has_strategy(), "the scope of a tf.distribute strategy"),
+        (is_stateless, "a keras.StatelessScope"),
+        (tf.inside_function(), "a function that TensorFlow traces"),
+        (not tf.executing_eagerly(), "a tf.Graph, or with eager execution disabled"),
+    ):
+        if is_inside:
+            raise RuntimeError(f"fit cannot train in {scope}: call it outside, and use the fitted vectorizer there")
+    if tf.config.functions_run_eagerly():
+        warnings.warn(
+            "tf.config.run_functions_eagerly(True) is set, so training runs uncompiled: much slower, and rounded "
+            "differently; set it to False",
+            stacklevel=2,
+        )
+    with tf.init_scope():
+        yield
+
+
+@contextmanager
+def _memory_for(n_tables, n_tokens, vector_size, block_shape):
+    """Ask for the memory of a fit before XLA does, which ends the process where it gets none."""
+    n_strips, lane_length, n_lanes = block_shape
+    numbers_of_strip = lane_length * n_lanes * vector_size
+    # Measured for sizes that are large in each: copies of the tables, gradients of a block, and what two strips need.
+    n_bytes = 4 * int(2.2 * n_tables * n_tokens * vector_size + (2.6 * n_strips + 36) * numbers_of_strip)
+    try:
+        np.empty(n_bytes, np.uint8)  # is given back at once, and never touched
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise MemoryError(
+            f"training needs about {n_bytes / 2**30:.2g} GiB, for vector_size={vector_size}, {n_tokens} tokens and "
+            f"blocks of {math.prod(block_shape)} tokens: lower vector_size, max_vocab or batch_size, or raise min_count"
+        ) from error
+
+
 def train(
     blocks,
     *,
@@ -149,39 +191,45 @@ def train(
     rng : numpy.random.Generator
         Decides the initial vectors and everything in the blocks.
 
-    Raises
-    ------
-    TypeError
-        If something in `callbacks` is no Keras callback, or cannot be copied.
-
     Returns
     -------
     trained : Trained
+
+    Raises
+    ------
+    MemoryError
+        If there is not enough memory for the tables or for a block.
+    RuntimeError
+        If TensorFlow or Keras is in a scope in which variables cannot be trained.
+    TypeError
+        If something in `callbacks` is no Keras callback, or cannot be copied.
     """
-    callbacks = _listed(callbacks)
-    # Blocks are made ahead; where a callback ends training, their generator has come nobody knows how far.
-    block_rng = np.random.default_rng(rng.integers(2**63, size=2))
-    n_rows = _with_spare_rows(n_tokens + 1)
-    model = CBOW(n_rows, vector_size, shared_embedding=shared_embedding, window=blocks.reach, negative=negative)
-    try:
-        accumulators = [np.zeros(n_rows, np.float32) for _ in model.tables]
-        for table, accumulator, of_table in zip(model.tables, accumulators, starts, strict=True):
-            draw_small_vectors(table.value, n_tokens, rng)
-            for rows, vectors, values in of_table:
-                write_rows(table.value, rows + 1, vectors)
-                accumulator[rows + 1] = values
-        loss_curve = _fit_model(model, accumulators, blocks, epochs, learning_rate, block_rng, callbacks, verbose)
-        return Trained(
-            # Views, for a copy of large tables takes seconds.
-            [np.asarray(tf.convert_to_tensor(table))[1 : n_tokens + 1] for table in model.tables],
-            [accumulator.numpy()[1 : n_tokens + 1] for accumulator in model.optimizer.accumulators],
-            loss_curve,
-        )
-    finally:
-        # A compiled model is a web of reference cycles that holds some MB; waiting for Python's own collection, fits
-        # in one process would pile up. The oldest generation, all of TensorFlow, takes a quarter of a second.
-        del model
-        gc.collect(1)
+    n_tables = 1 if shared_embedding else 2
+    with _eager_scope(), _memory_for(n_tables, n_tokens, vector_size, blocks.shape):
+        callbacks = _listed(callbacks)
+        # Blocks are made ahead; where a callback ends training, their generator has come nobody knows how far.
+        block_rng = np.random.default_rng(rng.integers(2**63, size=2))
+        n_rows = _with_spare_rows(n_tokens + 1)
+        model = CBOW(n_rows, vector_size, shared_embedding=shared_embedding, window=blocks.reach, negative=negative)
+        try:
+            accumulators = [np.zeros(n_rows, np.float32) for _ in model.tables]
+            for table, accumulator, of_table in zip(model.tables, accumulators, starts, strict=True):
+                draw_small_vectors(table.value, n_tokens, rng)
+                for rows, vectors, values in of_table:
+                    write_rows(table.value, rows + 1, vectors)
+                    accumulator[rows + 1] = values
+            loss_curve = _fit_model(model, accumulators, blocks, epochs, learning_rate, block_rng, callbacks, verbose)
+            return Trained(
+                # Views, for a copy of large tables takes seconds.
+                [np.asarray(tf.convert_to_tensor(table))[1 : n_tokens + 1] for table in model.tables],
+                [accumulator.numpy()[1 : n_tokens + 1] for accumulator in model.optimizer.accumulators],
+                loss_curve,
+            )
+        finally:
+            # A compiled model is a web of reference cycles that holds some MB; waiting for Python's own collection,
+            # fits in one process would pile up. The oldest generation, all of TensorFlow, takes a quarter of a second.
+            del model
+            gc.collect(1)
 
 
 def _fit_model(model, accumulators, blocks, epochs, learning_rate, rng, callbacks, verbose):

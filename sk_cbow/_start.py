@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+LARGEST_NUMBER = 1e15  # in float32, losses that sum up products of such vectors are still finite
+
 
 class Start(NamedTuple):
     """Some rows of a table at the start of training."""
@@ -59,7 +61,8 @@ def from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
     TypeError
         If `init_vectors` has no tokens.
     ValueError
-        If a vector has another length or is not finite; the message names the token.
+        If a vector has another length, or numbers that are not finite or beyond `LARGEST_NUMBER`; the message names
+        the token.
     """
     if isinstance(init_vectors, (str, bytes, list, tuple, np.ndarray)):
         raise TypeError(
@@ -70,16 +73,24 @@ def from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
     for token, row in vocabulary.items():
         if token not in init_vectors:
             continue
-        try:
-            vector = np.asarray(init_vectors[token], np.float32)
-        except (TypeError, ValueError):
-            vector = np.empty(0)
-        if vector.shape != (vector_size,) or not np.isfinite(vector).all():
+        vector = _numbers(init_vectors[token])
+        if vector.shape != (vector_size,) or not np.abs(vector).max() <= LARGEST_NUMBER:
             raise ValueError(
-                f"init_vectors[{token!r}] is {reprlib.repr(init_vectors[token])}, of shape {vector.shape}: pass "
-                f"vectors of vector_size={vector_size} finite numbers, or set vector_size to theirs"
+                f"init_vectors[{reprlib.repr(token)}] is {reprlib.repr(init_vectors[token])}, of shape {vector.shape}: "
+                f"pass vectors of vector_size={vector_size} finite numbers, none beyond {LARGEST_NUMBER:g}, or set "
+                "vector_size to theirs"
             )
         rows.append(row)
-        vectors.append(vector[None])
+        vectors.append(vector[None].astype(np.float32))
     accumulators = np.full(len(rows), np.inf if freeze else 0, np.float32)
     return Start(np.array(rows, np.int32), np.concatenate(vectors), accumulators)
+
+
+def _numbers(values):
+    """An array of float64, empty if the values are no numbers; what float64 cannot hold is infinite."""
+    try:
+        with np.errstate(over="ignore"):
+            array = np.asarray(values)
+            return array.astype(np.float64) if array.dtype.kind != "c" else np.empty(0)
+    except (TypeError, ValueError, OverflowError):
+        return np.empty(0)

@@ -75,6 +75,13 @@ def test_frozen_vectors_stay_while_training_goes_on(quick):
         (np.zeros(5), r"init_vectors\['road'\] is array.*, of shape \(5,\): pass vectors of vector_size=8 finite"),
         (np.full(8, np.nan), r"init_vectors\['road'\] is array\(\[nan.*, of shape \(8,\): pass"),
         ("1 2 3", r"init_vectors\['road'\] is '1 2 3', of shape \(0,\): pass"),
+        (np.full(8, 1e300), r"init_vectors\['road'\] is array\(\[1.*\+300.*, of shape \(8,\): pass"),
+        (
+            np.full(8, 1e38),
+            r"init_vectors\['road'\] is array\(\[1.*\+38.*, of shape \(8,\): pass .*, none beyond 1e\+15",
+        ),
+        ([10**400] * 8, r"init_vectors\['road'\] is \[1000.*, of shape \(0,\): pass"),
+        (np.ones(8, complex), r"init_vectors\['road'\] is array\(\[1.\+0.j.*, of shape \(0,\): pass"),
     ],
 )
 def test_given_vectors_of_another_length(quick, vector, message):
@@ -82,6 +89,14 @@ def test_given_vectors_of_another_length(quick, vector, message):
     with pytest.raises(ValueError, match=message):
         vectorizer.fit(FIRST)
     assert not hasattr(vectorizer, "embeddings_")
+
+
+def test_documents_of_huge_vectors_are_finite(quick):
+    rng = np.random.default_rng(0)
+    vectors = {token: rng.uniform(-1e15, 1e15, 8) for token in ["tea", "milk", "cup", "car", "road", "wheel"]}
+    vectorizer = CBOWVectorizer(**quick, init_vectors=vectors, freeze_init=True, remove_components=1)
+    assert np.isfinite(vectorizer.fit_transform(FIRST)).all()
+    assert np.abs(vectorizer.transform(FIRST)).max() > 1e13
 
 
 @pytest.mark.parametrize("init_vectors", ["/data/tea.txt", np.ones((6, 8)), [1.0]])

@@ -5,14 +5,17 @@ import random
 import re
 import subprocess
 import sys
+import threading
 import tracemalloc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -301,6 +304,82 @@ def test_an_iterator_of_any_length_needs_memory_for_its_result_and_some_document
     assert many < few + 60_000 * 8 * 4 / 8
 
 
+def test_one_long_document_needs_memory_for_a_chunk_of_it_only(fitted):
+    def peak_of_transform(n_tokens):
+        document = ["tea", "milk", "car", "?"] * (n_tokens // 4)
+        tracemalloc.start()
+        (vector,) = fitted.transform([document])
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        np.testing.assert_array_equal(vector, fitted.transform([["tea", "milk", "car"]])[0])
+        return peak
+
+    assert peak_of_transform(8_000_000) < peak_of_transform(1_000_000) + 1e6
+
+
+# Other threads
+
+
+def test_a_refit_during_transform_changes_nothing_in_its_result(two_topics, small):
+    vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
+    expected = vectorizer.transform([["tea"], ["car"]] * 5000)
+
+    def documents_with_a_refit_between():
+        for number in range(5000):
+            yield ["tea"]
+            if number == 4500:  # some chunks have been transformed, others have not
+                vectorizer.set_params(vector_size=3, max_vocab=2, remove_components=1).fit(two_topics[0])
+            yield ["car"]
+
+    np.testing.assert_array_equal(vectorizer.transform(documents_with_a_refit_between()), expected)
+    assert vectorizer.transform([["tea"]]).shape == (1, 3)
+
+
+def test_a_refit_while_neighbours_are_looked_up_changes_nothing_in_the_result(two_topics, small):
+    vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
+    expected = vectorizer.most_similar(["tea", "car"])
+
+    def tokens_with_a_refit_between():
+        yield "tea"
+        vectorizer.set_params(vector_size=3, max_vocab=2).fit(two_topics[0])
+        yield "car"
+
+    assert vectorizer.most_similar(tokens_with_a_refit_between()) == expected
+
+
+def test_threads_see_the_old_vectors_or_the_new_ones_while_another_fits(two_topics, small):
+    """Vocabularies of two sizes, so that a mixture of two fits would have rows without vectors."""
+    vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
+    documents = [[*vectorizer.vocabulary_]] * 50
+    frequent = next(iter(vectorizer.vocabulary_))
+    expected = {}
+    for max_vocab in (2, None):
+        fitted = CBOWVectorizer(**small, max_vocab=max_vocab).fit(two_topics[0])
+        expected[fitted.transform(documents).tobytes()] = fitted.most_similar(frequent, topn=99)
+    ended = threading.Event()
+
+    def use():
+        seen = set()
+        while not ended.is_set():
+            vectors = vectorizer.transform(documents).tobytes()
+            assert vectors in expected
+            assert vectorizer.most_similar(frequent, topn=99) in expected.values()
+            read = pickle.loads(pickle.dumps(vectorizer))
+            assert read.transform(documents).tobytes() in expected
+            seen.add(vectors)
+        return seen
+
+    with ThreadPoolExecutor(3) as threads:
+        users = [threads.submit(use) for _ in range(3)]
+        try:
+            for max_vocab in (2, None) * 4:
+                vectorizer.max_vocab = max_vocab
+                vectorizer.fit(two_topics[0])
+        finally:
+            ended.set()
+        assert set().union(*(user.result() for user in users)) == expected.keys()
+
+
 # What goes wrong while training
 
 
@@ -336,11 +415,52 @@ def test_an_interrupted_fit_leaves_a_fitted_vectorizer_as_it_was(two_topics, mon
         ("analyzer", "words"),
         ("random_state", "zero"),
         ("verbose", 3),
+        ("vector_size", True),
+        ("window", True),
+        ("min_count", False),
+        ("max_vocab", True),
+        ("sample", True),
+        ("negative", np.True_),
+        ("ns_exponent", False),
+        ("epochs", True),
+        ("learning_rate", True),
+        ("batch_size", True),
+        ("remove_components", True),
+        ("vector_size", 2**31),
+        ("window", 2**31),
+        ("negative", 2**31),
+        ("negative", 10**400),
+        ("ns_exponent", 1e308),
+        ("ns_exponent", -1001),
+        ("ns_exponent", float("nan")),
+        ("epochs", 2**31),
+        ("learning_rate", 1e39),
+        ("batch_size", 2**31),
     ],
 )
 def test_parameters_are_validated(parameter, value):
     with pytest.raises(ValueError, match=f"The '{parameter}' parameter of CBOWVectorizer must be"):
         CBOWVectorizer(**{parameter: value}).fit([["a", "b"]] * 9)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"negative": np.int64(5)},
+        {"negative": np.uint64(5)},
+        {"window": np.uint8(5)},
+        {"vector_size": np.int8(8)},
+        {"epochs": np.uint8(3)},
+        {"learning_rate": np.float64(0.3)},
+        {"sample": np.float32(0)},
+        {"shared_embedding": np.True_},
+    ],
+)
+def test_numpys_numbers_are_numbers_as_in_a_grid_search_over_arange(parameters, two_topics, fitted, small):
+    vectorizer = CBOWVectorizer(**{**small, **parameters}).fit(two_topics[0])
+    np.testing.assert_array_equal(vectorizer.embeddings_, fitted.embeddings_)
+    (name,) = parameters
+    assert type(getattr(vectorizer, name)) is type(parameters[name])
 
 
 def test_every_parameter_is_constrained():
@@ -351,6 +471,73 @@ def test_too_large_a_learning_rate_is_an_error_that_says_so(two_topics, small):
     for learning_rate in (1e38, 1e18):  # the vectors are not finite, or only the loss is not
         with pytest.raises(ValueError, match=rf"learning_rate={re.escape(str(learning_rate))} .* lower it"):
             CBOWVectorizer(**{**small, "learning_rate": learning_rate}).fit(two_topics[0])
+
+
+def test_running_out_of_memory_tells_what_was_asked_for_and_leaves_the_vectorizer_as_it_was(two_topics, small):
+    vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
+    before = vectorizer.transform(two_topics[0])
+    message = (
+        r"training needs about 1.*e\+04 GiB, for vector_size=1000000000, 12 tokens and blocks of 256 tokens: lower"
+    )
+    with pytest.raises(MemoryError, match=message):
+        vectorizer.set_params(vector_size=10**9).fit(two_topics[0])
+    np.testing.assert_array_equal(vectorizer.transform(two_topics[0]), before)
+
+
+def test_a_process_that_ran_out_of_memory_ends_when_it_is_told_to():
+    code = (
+        "import resource\n"
+        "from sk_cbow import CBOWVectorizer\n"
+        "documents = [['tea', 'milk', 'cup']] * 50\n"
+        "CBOWVectorizer(vector_size=8, epochs=1, sample=0).fit(documents)\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**30,) * 2)\n"
+        "for vector_size in (100_000, 10**6):\n"
+        "    try: CBOWVectorizer(vector_size=vector_size, epochs=1, sample=0).fit(documents)\n"
+        "    except MemoryError as error: print(error)\n"
+        "CBOWVectorizer(vector_size=8, epochs=1, sample=0, batch_size=10**9).fit(documents)\n"
+        "print('trained in blocks no larger than the corpus')\n"
+    )
+    process = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=120)
+    assert process.returncode == 0
+    message = r"training needs about .* GiB, for vector_size=%d, 3 tokens and blocks of 256 tokens: lower .*\n"
+    end = "trained in blocks no larger than the corpus\n"
+    assert re.fullmatch(message % 10**5 + message % 10**6 + end, process.stdout)
+
+
+def test_scopes_in_which_variables_cannot_be_trained_are_named(two_topics, small):
+    vectorizer = CBOWVectorizer(**small)
+    remedy = ": call it outside, and use the fitted vectorizer there"
+    for scope, name in [
+        (tf.distribute.OneDeviceStrategy("/cpu:0").scope(), "the scope of a tf.distribute strategy"),
+        (keras.StatelessScope(), "a keras.StatelessScope"),
+        (tf.Graph().as_default(), "a tf.Graph, or with eager execution disabled"),
+    ]:
+        with pytest.raises(RuntimeError, match=f"fit cannot train in {name}{remedy}"), scope:
+            vectorizer.fit(two_topics[0])
+    with pytest.raises(RuntimeError, match=f"fit cannot train in a function that TensorFlow traces{remedy}"):
+        tf.function(lambda: vectorizer.fit(two_topics[0]), autograph=False)()
+    assert not hasattr(vectorizer, "embeddings_")
+
+
+def test_a_gradient_tape_changes_nothing(two_topics, fitted, small):
+    with tf.GradientTape() as tape:
+        vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
+    assert not tape.watched_variables()
+    np.testing.assert_array_equal(vectorizer.embeddings_, fitted.embeddings_)
+
+
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")  # TensorFlow's
+def test_uncompiled_functions_are_warned_about(two_topics, fitted, small):
+    tf.config.run_functions_eagerly(True)
+    try:
+        with pytest.warns(
+            UserWarning, match=r"run_functions_eagerly\(True\) is set, .* rounded differently; set it to"
+        ):
+            vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
+    finally:
+        tf.config.run_functions_eagerly(False)
+    np.testing.assert_allclose(vectorizer.embeddings_, fitted.embeddings_, atol=1e-3)
 
 
 def test_another_keras_backend_is_an_error_that_says_what_to_do(in_a_fresh_process):
@@ -443,6 +630,13 @@ def test_sizes_are_as_asked_for(two_topics, small):
         {"negative": 100},
         {"batch_size": 1},
         {"batch_size": 100_000},
+        {"batch_size": 2**31 - 1},
+        {"window": 2**31 - 1},
+        {"negative": 2**31 - 1},
+        {"ns_exponent": 1000},
+        {"ns_exponent": -1000},
+        {"sample": 1e308},
+        {"min_count": np.int64(1)},
         {"vector_size": 1},
         {"max_vocab": 1},
         {"epochs": 1},
