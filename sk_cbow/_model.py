@@ -45,12 +45,13 @@ class CBOW(keras.Model):
         Most context words on each side.
     negative : int
         How many noise words a target's noise counts for.
+    offset : float
+        Subtracted from every product before the sigmoid function.
     """
 
-    def __init__(self, n_rows, vector_size, *, shared_embedding, window, negative):
+    def __init__(self, n_rows, vector_size, *, shared_embedding, window, negative, offset):
         super().__init__(dtype="float32")
-        self.window = window
-        self.negative = negative
+        self.options = {"window": window, "negative": negative, "offset": offset}
         # Zeros, for Keras' random initializers would draw from Python's global generator.
         layers = [
             keras.layers.Embedding(n_rows, vector_size, "zeros", mask_zero=True, dtype="float32")
@@ -87,8 +88,7 @@ class CBOW(keras.Model):
             width,
             noise_ids,
             tf.cast(self.optimizer.learning_rate, tf.float32),
-            window=self.window,
-            negative=self.negative,
+            **self.options,
         )
         self.optimizer.iterations.assign_add(1)
         self._loss_tracker.update_state(loss / tf.maximum(n_targets, 1), sample_weight=n_targets)
@@ -178,6 +178,7 @@ def train(
     rng,
     callbacks,
     verbose,
+    offset=None,
 ):
     """Train a model on epochs of blocks.
 
@@ -190,6 +191,10 @@ def train(
         For each table, rows that do not start at random.
     rng : numpy.random.Generator
         Decides the initial vectors and everything in the blocks.
+    offset : float, optional
+        By default log(negative): the optimum of negative sampling is the pointwise mutual information less log k (Levy
+        & Goldberg, 2014), and a shared table, in which unrelated words are orthogonal, could not reach that offset
+        through its vectors.
 
     Returns
     -------
@@ -210,7 +215,14 @@ def train(
         # Blocks are made ahead; where a callback ends training, their generator has come nobody knows how far.
         block_rng = np.random.default_rng(rng.integers(2**63, size=2))
         n_rows = _with_spare_rows(n_tokens + 1)
-        model = CBOW(n_rows, vector_size, shared_embedding=shared_embedding, window=blocks.reach, negative=negative)
+        model = CBOW(
+            n_rows,
+            vector_size,
+            shared_embedding=shared_embedding,
+            window=blocks.reach,
+            negative=negative,
+            offset=math.log(negative) if offset is None else offset,
+        )
         try:
             accumulators = [np.zeros(n_rows, np.float32) for _ in model.tables]
             for table, accumulator, of_table in zip(model.tables, accumulators, starts, strict=True):
@@ -357,7 +369,7 @@ def _dataset(made, n_blocks, shape, noise_shape):
     return dataset.with_options(options)
 
 
-def train_on_block(tables, accumulators, token_ids, width, noise_ids, learning_rate, *, window, negative):
+def train_on_block(tables, accumulators, token_ids, width, noise_ids, learning_rate, **options):
     """Take one step of training on one block, in place.
 
     The gradients of a block's two halves are computed side by side, for XLA leaves most of a program to one core. The
@@ -371,14 +383,14 @@ def train_on_block(tables, accumulators, token_ids, width, noise_ids, learning_r
     width : int tensor, scalar
     noise_ids : int tensor of shape (n_strips, n_groups, noise_per_group)
     learning_rate : float tensor, scalar
-    window, negative : int
+    **options
+        Numbers that are compiled into the step: ``window``, ``negative`` and ``offset``, as in `CBOW`.
 
     Returns
     -------
     loss, n_targets : scalar tensors
         The summed loss and the number of training examples that it sums over.
     """
-    options = {"window": window, "negative": negative}
     n_strips = token_ids.shape[0]
     if n_strips == 1:
         return _train_on_one_strip(tables, accumulators, token_ids, width, noise_ids, learning_rate, **options)
@@ -410,7 +422,7 @@ class Occurrences(NamedTuple):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def gradients_of_strips(tables, token_ids, width, noise_ids, *, window, negative):
+def gradients_of_strips(tables, token_ids, width, noise_ids, **options):
     """Compute losses and gradients strip by strip, so that what a strip needs stays in the cache.
 
     Returns
@@ -424,9 +436,7 @@ def gradients_of_strips(tables, token_ids, width, noise_ids, *, window, negative
 
     def of_strip(strip):
         token_ids, noise_ids = strip
-        loss, n_targets, gradients = strip_gradients(
-            tables[0], tables[-1], token_ids, width, noise_ids, window=window, negative=negative
-        )
+        loss, n_targets, gradients = strip_gradients(tables[0], tables[-1], token_ids, width, noise_ids, **options)
         as_context, as_target, as_noise = (tf.reshape(part, [-1, part.shape[-1]]) for part in gradients)
         token_ids, noise_ids = tf.reshape(token_ids, [-1]), tf.reshape(noise_ids, [-1])
         with_noise = tf.concat([token_ids, noise_ids], axis=0)
@@ -448,16 +458,8 @@ def gradients_of_strips(tables, token_ids, width, noise_ids, *, window, negative
     return tf.reduce_sum(losses), tf.reduce_sum(n_targets), occurrences
 
 
-def strip_gradients(context_table, target_table, token_ids, width, noise_ids, *, window, negative):
+def strip_gradients(context_table, target_table, token_ids, width, noise_ids, *, window, negative, offset):
     """Loss of a strip and its gradient with respect to every vector that takes part, in closed form.
-
-    A place of a strip is an example if it holds a token that has a token within `width` places above or below. Its
-    logits are the products of the averaged context with the target and with the noise of its group, less log(negative):
-    the optimum of negative sampling is the pointwise mutual information less log k (Levy & Goldberg, 2014), and a
-    shared table, in which unrelated words are orthogonal, could not reach that offset through its vectors.
-
-    Group g is every n_groups-th row from row g on. Its targets are far apart in the text and their contexts differ, so
-    that sharing noise costs little: among neighbours, a noise word would see nearly the same context again and again.
 
     Parameters
     ----------
@@ -465,7 +467,8 @@ def strip_gradients(context_table, target_table, token_ids, width, noise_ids, *,
     token_ids : int tensor of shape (lane_length, n_lanes)
     width : int tensor, scalar
     noise_ids : int tensor of shape (n_groups, noise_per_group)
-    window, negative : int
+    window, negative, offset
+        As in `CBOW`.
 
     Returns
     -------
@@ -474,9 +477,38 @@ def strip_gradients(context_table, target_table, token_ids, width, noise_ids, *,
         With respect to the vectors as context (lane_length, n_lanes, vector_size), as target, of the same shape, and as
         noise (n_groups, noise_per_group, vector_size).
     """
-    lane_length, n_lanes = token_ids.shape
-    n_groups, noise_per_group = noise_ids.shape
-    log_k = math.log(negative)
+    hidden, is_target, context_gradient = window_mean(context_table, token_ids, width, window=window)
+    loss, (hidden_gradient, target_gradient, noise_gradient) = negative_sampling(
+        hidden, is_target, target_table, token_ids, noise_ids, negative=negative, offset=offset
+    )
+    return loss, tf.reduce_sum(is_target), (context_gradient(hidden_gradient), target_gradient, noise_gradient)
+
+
+def window_mean(table, token_ids, width, *, window):
+    """Average the vectors around each place of a strip.
+
+    A place is an example if it holds a token that has a token within `width` places above or below.
+
+    Parameters
+    ----------
+    table : tensor of shape (n_ids, vector_size)
+        Row 0, of the padding, is zero.
+    token_ids : int tensor of shape (lane_length, n_lanes)
+    width : int tensor, scalar
+    window : int
+        The largest width.
+
+    Returns
+    -------
+    hidden : tensor of shape (lane_length, n_lanes, vector_size)
+        Zero where a place is no example.
+    is_target : tensor of shape (lane_length, n_lanes, 1)
+        1 where a place is an example, otherwise 0.
+    context_gradient : function
+        The adjoint, in the manner of `tf.custom_gradient`: from the gradient with respect to `hidden` to the gradient
+        with respect to the vector of each place.
+    """
+    lane_length = token_ids.shape[0]
     weights = tf.cast(tf.range(1, window + 1) <= width, tf.float32)
 
     def with_margins(values):
@@ -495,6 +527,49 @@ def strip_gradients(context_table, target_table, token_ids, width, noise_ids, *,
             ]
         )
 
+    is_token = tf.cast(token_ids != 0, tf.float32)[:, :, None]  # (lane_length, n_lanes, 1)
+    n_context = window_sum(with_margins(is_token))
+    is_target = is_token * tf.cast(n_context > 0, tf.float32)
+    context_weight = is_target / tf.maximum(n_context, 1)
+    hidden = window_sum(tf.gather(table, with_margins(token_ids))) * context_weight
+
+    def context_gradient(hidden_gradient):
+        return is_token * window_sum(with_margins(hidden_gradient * context_weight))
+
+    return hidden, is_target, context_gradient
+
+
+def negative_sampling(hidden, is_target, table, token_ids, noise_ids, *, negative, offset):
+    """Loss that tells targets from noise, and its gradient (Mikolov et al., 2013b).
+
+    The logits of an example are the products of its hidden vector with the target's and with the noise of its group,
+    less the offset.
+
+    Group g is every n_groups-th row from row g on. Its targets are far apart in the text and their contexts differ, so
+    that sharing noise costs little: among neighbours, a noise word would see nearly the same context again and again.
+
+    Parameters
+    ----------
+    hidden : tensor of shape (lane_length, n_lanes, vector_size)
+    is_target : tensor of shape (lane_length, n_lanes, 1)
+        1 for an example, 0 otherwise.
+    table : tensor of shape (n_ids, vector_size)
+    token_ids : int tensor of shape (lane_length, n_lanes)
+    noise_ids : int tensor of shape (n_groups, noise_per_group)
+    negative : int
+        How many noise words those of a target count for.
+    offset : float
+
+    Returns
+    -------
+    loss : scalar tensor
+    gradients : tuple of tensors
+        With respect to `hidden` and to the targets' vectors, of the shape of `hidden`, and to the noise's vectors
+        (n_groups, noise_per_group, vector_size).
+    """
+    lane_length, n_lanes = token_ids.shape
+    n_groups, noise_per_group = noise_ids.shape
+
     def by_group(values):
         """Values of all places as (n_groups, group_size, columns)."""
         rows = tf.reshape(values, [-1, n_groups, n_lanes, values.shape[-1]])
@@ -504,20 +579,13 @@ def strip_gradients(context_table, target_table, token_ids, width, noise_ids, *,
         rows = tf.reshape(grouped, [n_groups, -1, n_lanes, grouped.shape[-1]])
         return tf.reshape(tf.transpose(rows, [1, 0, 2, 3]), [lane_length, n_lanes, -1])
 
-    is_token = tf.cast(token_ids != 0, tf.float32)[:, :, None]  # (lane_length, n_lanes, 1)
-    n_context = window_sum(with_margins(is_token))
-    is_target = is_token * tf.cast(n_context > 0, tf.float32)
-    context_weight = is_target / tf.maximum(n_context, 1)
-    context_vectors = tf.gather(context_table, with_margins(token_ids))  # padding's vector is zero
-    hidden = window_sum(context_vectors) * context_weight  # (lane_length, n_lanes, vector_size)
-
-    target_vectors = tf.gather(target_table, token_ids)
-    logit = _row_sums(hidden * target_vectors) - log_k  # (lane_length, n_lanes, 1)
+    target_vectors = tf.gather(table, token_ids)
+    logit = _row_sums(hidden * target_vectors) - offset  # (lane_length, n_lanes, 1)
 
     # Noise that happens to be the target is dropped, not drawn again.
-    noise_vectors = tf.gather(target_table, noise_ids)  # (n_groups, noise_per_group, vector_size)
+    noise_vectors = tf.gather(table, noise_ids)  # (n_groups, noise_per_group, vector_size)
     grouped_hidden = by_group(hidden)  # (n_groups, group_size, vector_size)
-    noise_logit = tf.matmul(grouped_hidden, noise_vectors, transpose_b=True) - log_k
+    noise_logit = tf.matmul(grouped_hidden, noise_vectors, transpose_b=True) - offset
     is_noise = tf.cast(by_group(token_ids[:, :, None]) != noise_ids[:, None, :], tf.float32)
     noise_weight = negative / noise_per_group * is_noise * by_group(is_target)
 
@@ -525,12 +593,11 @@ def strip_gradients(context_table, target_table, token_ids, width, noise_ids, *,
     noise_error = noise_weight * tf.sigmoid(noise_logit)  # (n_groups, group_size, noise_per_group)
 
     hidden_gradient = target_error * target_vectors + in_order(tf.matmul(noise_error, noise_vectors))
-    context_gradient = is_token * window_sum(with_margins(hidden_gradient * context_weight))
     target_gradient = target_error * hidden
     noise_gradient = tf.matmul(noise_error, grouped_hidden, transpose_a=True)
 
     loss = tf.reduce_sum(is_target * tf.nn.softplus(-logit)) + tf.reduce_sum(noise_weight * tf.nn.softplus(noise_logit))
-    return loss, tf.reduce_sum(is_target), (context_gradient, target_gradient, noise_gradient)
+    return loss, (hidden_gradient, target_gradient, noise_gradient)
 
 
 @tf.function(jit_compile=True, autograph=False)

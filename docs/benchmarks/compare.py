@@ -29,8 +29,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from sklearn.base import clone
@@ -177,9 +177,7 @@ def train_sk_cbow(documents, offset=None, **options):
     from sk_cbow import CBOWVectorizer
 
     seconds["import"] = time.perf_counter() - start
-    if offset is not None:
-        sk_cbow._model.math = SimpleNamespace(log=lambda negative: offset)  # all that the module has of math
-    sk_cbow._model.train = timed(sk_cbow._model.train, seconds, "training")
+    sk_cbow._model.train = timed(partial(sk_cbow._model.train, offset=offset), seconds, "training")
     vectorizer = CBOWVectorizer(**{"random_state": 0} | options)
     clone(vectorizer).set_params(epochs=1).fit(documents)
     first_epoch = seconds["training"]
