@@ -25,10 +25,10 @@ TOKENS_AT_A_TIME = 2**17
 
 
 class Blocks(NamedTuple):
-    """Some blocks in a row, as the training step takes them one by one."""
+    """Some blocks in a row; the training step takes one block and goes through its strips, so the first axes go."""
 
     token_ids: np.ndarray  # (n_blocks, n_strips, lane_length, n_lanes) int32, 0 is padding
-    widths: np.ndarray  # (n_blocks,) int32, the words on each side that are context
+    widths: np.ndarray  # (n_blocks, n_strips) int32, the words on each side that are context, equal in a block
     noise_ids: np.ndarray  # (n_blocks, n_strips, n_groups, NOISE_PER_GROUP) int32
 
 
@@ -87,10 +87,9 @@ class BlockMaker:
         The window, or less if no document is so long; documents stand so far apart.
     block_size : int
         Tokens in a block.
-    shape : tuple (n_strips, lane_length, n_lanes)
-        Of a block: its strips, the tokens in a lane and the lanes of a strip.
-    noise_shape : tuple (n_strips, n_groups, noise_per_group)
-        Groups of targets in a strip, and noise ids that each shares.
+    shapes : Blocks
+        Of the arrays of one block: its strips, the tokens in a lane and the lanes of a strip; groups of targets in a
+        strip, and noise ids that each shares.
     n_blocks : int
         Blocks that an epoch needs.
     """
@@ -100,11 +99,10 @@ class BlockMaker:
         self.window = window
         self.starts, self.lengths = _cut(offsets, max(block_size, TARGETS_PER_GROUP))
         self.reach = int(min(window, self.lengths.max(initial=2) - 1))
-        self.shape = _block_shape(block_size, strip_size, self.reach)
-        self.block_size = math.prod(self.shape)
-        n_strips, lane_length, n_lanes = self.shape
+        shape = n_strips, lane_length, n_lanes = _block_shape(block_size, strip_size, self.reach)
         rows_per_group = 2 ** round(math.log2(TARGETS_PER_GROUP / n_lanes))
-        self.noise_shape = (n_strips, lane_length // rows_per_group, NOISE_PER_GROUP)
+        self.shapes = Blocks(shape, (n_strips,), (n_strips, lane_length // rows_per_group, NOISE_PER_GROUP))
+        self.block_size = math.prod(shape)
         self.keep_probability = np.concatenate(([0], keep_probability)).astype(np.float32)  # by token id
         self.noise_cumulative = np.cumsum(noise_probability)
         self.n_blocks = self._blocks_an_epoch()
@@ -171,12 +169,12 @@ class BlockMaker:
         return np.repeat(np.arange(1, len(n_entries) + 1, dtype=np.int32), n_entries)
 
     def _draw(self, stream, noise_table, rng):
-        n_strips, lane_length, n_lanes = self.shape
+        n_strips, lane_length, n_lanes = self.shapes.token_ids
         token_ids = stream.reshape(-1, n_lanes, n_strips, lane_length).transpose(0, 2, 3, 1)
         n_blocks = len(token_ids)
         widths = rng.integers(1, self.window, n_blocks, np.int32, endpoint=True)
-        entries = rng.integers(0, len(noise_table), (n_blocks, *self.noise_shape), np.int32)
-        return Blocks(token_ids, np.minimum(widths, self.reach), noise_table[entries])
+        entries = rng.integers(0, len(noise_table), (n_blocks, *self.shapes.noise_ids), np.int32)
+        return Blocks(token_ids, np.minimum(widths, self.reach)[:, None].repeat(n_strips, 1), noise_table[entries])
 
 
 def _block_shape(block_size, strip_size, reach):

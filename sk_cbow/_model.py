@@ -80,13 +80,10 @@ class CBOW(keras.Model):
         return products(self.context_embedding, self.target_embedding, *inputs)
 
     def train_step(self, block):
-        token_ids, width, noise_ids = block
         loss, n_targets = train_on_block(
             [table.value for table in self.tables],
             [accumulator.value for accumulator in self.optimizer.accumulators],
-            token_ids,
-            width,
-            noise_ids,
+            block,
             tf.cast(self.optimizer.learning_rate, tf.float32),
             **self.options,
         )
@@ -210,7 +207,7 @@ def train(
         If something in `callbacks` is no Keras callback, or cannot be copied.
     """
     n_tables = 1 if shared_embedding else 2
-    with _eager_scope(), _memory_for(n_tables, n_tokens, vector_size, blocks.shape):
+    with _eager_scope(), _memory_for(n_tables, n_tokens, vector_size, blocks.shapes.token_ids):
         callbacks = _listed(callbacks)
         # Blocks are made ahead; where a callback ends training, their generator has come nobody knows how far.
         block_rng = np.random.default_rng(rng.integers(2**63, size=2))
@@ -254,7 +251,7 @@ def _fit_model(model, accumulators, blocks, epochs, learning_rate, rng, callback
     made = _epochs(blocks, n_blocks, epochs, rng)
     progress = _Progress(len(blocks.token_ids) / n_blocks)
     model.fit(
-        _dataset(made, epochs * n_blocks, blocks.shape, blocks.noise_shape),
+        _dataset(made, epochs * n_blocks, blocks.shapes),
         epochs=epochs,
         steps_per_epoch=n_blocks,
         shuffle=False,
@@ -349,18 +346,14 @@ def _epochs(blocks, n_blocks, epochs, rng):
         yield from blocks.epoch(n_blocks, rng)
 
 
-def _dataset(made, n_blocks, shape, noise_shape):
+def _dataset(made, n_blocks, shapes):
     """The blocks that an iterator makes together, one by one, made in the background while the model trains."""
     # TensorFlow keeps the function for good; it must not keep the corpus with it.
     made = weakref.proxy(made)
 
     def next_blocks(_):
-        token_ids, widths, noise_ids = tf.numpy_function(lambda: next(made), [], [tf.int32, tf.int32, tf.int32])
-        return (
-            tf.ensure_shape(token_ids, (None, *shape)),
-            tf.ensure_shape(widths, (None,)),
-            tf.ensure_shape(noise_ids, (None, *noise_shape)),
-        )
+        arrays = tf.numpy_function(lambda: tuple(next(made)), [], [tf.int32] * len(shapes))
+        return shapes._make(tf.ensure_shape(array, (None, *shape)) for array, shape in zip(arrays, shapes, strict=True))
 
     # Not from_generator, which changes malloc's thresholds for the whole process, and NumPy's speed with them.
     dataset = tf.data.Dataset.counter().map(next_blocks).unbatch().take(n_blocks).prefetch(BLOCKS_AHEAD)
@@ -369,7 +362,7 @@ def _dataset(made, n_blocks, shape, noise_shape):
     return dataset.with_options(options)
 
 
-def train_on_block(tables, accumulators, token_ids, width, noise_ids, learning_rate, **options):
+def train_on_block(tables, accumulators, block, learning_rate, **options):
     """Take one step of training on one block, in place.
 
     The gradients of a block's two halves are computed side by side, for XLA leaves most of a program to one core. The
@@ -379,9 +372,8 @@ def train_on_block(tables, accumulators, token_ids, width, noise_ids, learning_r
     ----------
     tables, accumulators : lists of one or two tf.Variables
         As in `CBOW` and `RowWiseAdagrad`.
-    token_ids : int tensor of shape (n_strips, lane_length, n_lanes)
-    width : int tensor, scalar
-    noise_ids : int tensor of shape (n_strips, n_groups, noise_per_group)
+    block : Blocks
+        One block: of each array, the first axis is that of strips.
     learning_rate : float tensor, scalar
     **options
         Numbers that are compiled into the step: ``window``, ``negative`` and ``offset``, as in `CBOW`.
@@ -391,24 +383,20 @@ def train_on_block(tables, accumulators, token_ids, width, noise_ids, learning_r
     loss, n_targets : scalar tensors
         The summed loss and the number of training examples that it sums over.
     """
-    n_strips = token_ids.shape[0]
+    n_strips = block.token_ids.shape[0]
     if n_strips == 1:
-        return _train_on_one_strip(tables, accumulators, token_ids, width, noise_ids, learning_rate, **options)
-    losses, n_targets, parts = zip(
-        *[
-            gradients_of_strips(tables, token_ids[half], width, noise_ids[half], **options)
-            for half in (slice(n_strips // 2), slice(n_strips // 2, None))
-        ],
-        strict=True,
-    )
+        return _train_on_one_strip(tables, accumulators, block, learning_rate, **options)
+    first, second = slice(n_strips // 2), slice(n_strips // 2, None)
+    halves = [block._make(array[half] for array in block) for half in (first, second)]
+    losses, n_targets, parts = zip(*[gradients_of_strips(tables, half, **options) for half in halves], strict=True)
     update_tables(tables, accumulators, parts, learning_rate)
     return tf.add_n(losses), tf.add_n(n_targets)
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _train_on_one_strip(tables, accumulators, token_ids, width, noise_ids, learning_rate, **options):
+def _train_on_one_strip(tables, accumulators, block, learning_rate, **options):
     # Small blocks gain nothing by halves, and each call of a compiled program costs them a tenth of their time.
-    loss, n_targets, occurrences = gradients_of_strips.python_function(tables, token_ids, width, noise_ids, **options)
+    loss, n_targets, occurrences = gradients_of_strips.python_function(tables, block, **options)
     update_tables.python_function(tables, accumulators, [occurrences], learning_rate)
     return loss, n_targets
 
@@ -422,7 +410,7 @@ class Occurrences(NamedTuple):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def gradients_of_strips(tables, token_ids, width, noise_ids, **options):
+def gradients_of_strips(tables, strips, **options):
     """Compute losses and gradients strip by strip, so that what a strip needs stays in the cache.
 
     Returns
@@ -435,10 +423,9 @@ def gradients_of_strips(tables, token_ids, width, noise_ids, **options):
     tables = [tf.convert_to_tensor(table) for table in tables]
 
     def of_strip(strip):
-        token_ids, noise_ids = strip
-        loss, n_targets, gradients = strip_gradients(tables[0], tables[-1], token_ids, width, noise_ids, **options)
+        loss, n_targets, gradients = strip_gradients(tables[0], tables[-1], strip, **options)
         as_context, as_target, as_noise = (tf.reshape(part, [-1, part.shape[-1]]) for part in gradients)
-        token_ids, noise_ids = tf.reshape(token_ids, [-1]), tf.reshape(noise_ids, [-1])
+        token_ids, noise_ids = tf.reshape(strip.token_ids, [-1]), tf.reshape(strip.noise_ids, [-1])
         with_noise = tf.concat([token_ids, noise_ids], axis=0)
         if len(tables) == 1:
             occurrences = [(with_noise, tf.concat([as_context + as_target, as_noise], axis=0))]
@@ -454,19 +441,18 @@ def gradients_of_strips(tables, token_ids, width, noise_ids, **options):
         )
 
     signature = (tf.float32, tf.float32, [Occurrences(tf.int32, tf.float32, tf.float32) for _ in tables])
-    losses, n_targets, occurrences = tf.map_fn(of_strip, (token_ids, noise_ids), fn_output_signature=signature)
+    losses, n_targets, occurrences = tf.map_fn(of_strip, strips, fn_output_signature=signature)
     return tf.reduce_sum(losses), tf.reduce_sum(n_targets), occurrences
 
 
-def strip_gradients(context_table, target_table, token_ids, width, noise_ids, *, window, negative, offset):
+def strip_gradients(context_table, target_table, strip, *, window, negative, offset):
     """Loss of a strip and its gradient with respect to every vector that takes part, in closed form.
 
     Parameters
     ----------
     context_table, target_table : tensors of shape (n_ids, vector_size)
-    token_ids : int tensor of shape (lane_length, n_lanes)
-    width : int tensor, scalar
-    noise_ids : int tensor of shape (n_groups, noise_per_group)
+    strip : Blocks
+        One strip of one block: token ids (lane_length, n_lanes), a width, and noise ids (n_groups, noise_per_group).
     window, negative, offset
         As in `CBOW`.
 
@@ -477,9 +463,9 @@ def strip_gradients(context_table, target_table, token_ids, width, noise_ids, *,
         With respect to the vectors as context (lane_length, n_lanes, vector_size), as target, of the same shape, and as
         noise (n_groups, noise_per_group, vector_size).
     """
-    hidden, is_target, context_gradient = window_mean(context_table, token_ids, width, window=window)
+    hidden, is_target, context_gradient = window_mean(context_table, strip.token_ids, strip.widths, window=window)
     loss, (hidden_gradient, target_gradient, noise_gradient) = negative_sampling(
-        hidden, is_target, target_table, token_ids, noise_ids, negative=negative, offset=offset
+        hidden, is_target, target_table, strip.token_ids, strip.noise_ids, negative=negative, offset=offset
     )
     return loss, tf.reduce_sum(is_target), (context_gradient(hidden_gradient), target_gradient, noise_gradient)
 

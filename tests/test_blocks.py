@@ -3,7 +3,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sk_cbow._blocks import BlockMaker, default_block_size, default_strip_size, keep_probability, noise_probability
+from sk_cbow._blocks import (
+    BlockMaker,
+    Blocks,
+    default_block_size,
+    default_strip_size,
+    keep_probability,
+    noise_probability,
+)
 
 WINDOW = 3
 
@@ -26,10 +33,11 @@ def blocks_of(documents, *, keep=1.0, n_tokens=None, block_size=128, noise=None)
 def one_epoch(maker, seed=0, n_blocks=None):
     """All blocks of an epoch, their token ids as (n_blocks, block_size) in the order of the text."""
     parts = list(maker.epoch(n_blocks or maker.n_blocks, np.random.default_rng(seed)))
-    token_ids, widths, noise_ids = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    assert token_ids.shape[1:] == maker.shape
-    assert noise_ids.shape[1:] == maker.noise_shape
-    return token_ids.transpose(0, 3, 1, 2).reshape(len(widths), -1), widths, noise_ids
+    blocks = Blocks._make(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    assert Blocks._make(array.shape[1:] for array in blocks) == maker.shapes
+    assert (blocks.widths == blocks.widths[:, :1]).all()
+    token_ids = blocks.token_ids.transpose(0, 3, 1, 2).reshape(len(blocks.widths), -1)
+    return token_ids, blocks.widths[:, 0], blocks.noise_ids
 
 
 def split_at_padding(stream):
@@ -194,8 +202,8 @@ def test_lanes_of_a_strip_come_from_all_over_the_block():
 )
 def test_shape_of_a_block(block_size, longest, shape, noise_shape):
     maker = blocks_of([np.ones(longest, int)], block_size=block_size)
-    assert maker.shape == shape
-    assert maker.noise_shape == noise_shape
+    assert maker.shapes.token_ids == shape
+    assert maker.shapes.noise_ids == noise_shape
 
 
 def test_a_lane_has_room_for_a_dozen_windows():
@@ -203,7 +211,7 @@ def test_a_lane_has_room_for_a_dozen_windows():
     shapes = [
         BlockMaker(
             np.ones(2000, np.int32), np.array([0, 2000]), **rates, window=window, block_size=1024, strip_size=512
-        ).shape
+        ).shapes.token_ids
         for window in (1, 5, 6, 20, 10**6)
     ]
     assert shapes == [(2, 64, 8), (2, 64, 8), (2, 128, 4), (2, 256, 2), (1, 1024, 1)]

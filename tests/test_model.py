@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from sk_cbow import _model
-from sk_cbow._blocks import BlockMaker
+from sk_cbow._blocks import BlockMaker, Blocks
 from sk_cbow._model import (
     CBOW,
     Occurrences,
@@ -40,7 +40,8 @@ def random_strip(seed=0, n_groups=4, noise_per_group=6):
     token_ids = rng.integers(1, N_TOKENS + 1, (24, 3)).astype(np.int32)
     for lane, start in ((0, 0), (0, 9), (0, 11), (1, 4), (1, 20), (2, 21)):
         token_ids[start : start + WINDOW, lane] = 0
-    return token_ids, np.int32(2), rng.integers(1, N_TOKENS + 1, (n_groups, noise_per_group)).astype(np.int32)
+    noise_ids = rng.integers(1, N_TOKENS + 1, (n_groups, noise_per_group)).astype(np.int32)
+    return Blocks(token_ids, np.int32(2), noise_ids)
 
 
 def textbook_examples(token_ids, width, noise_ids):
@@ -71,7 +72,7 @@ def test_loss_and_gradient_of_a_small_strip_by_hand():
     token_ids = np.array([[1], [2], [0], [3]], np.int32)  # two documents, [1, 2] and [3]; the second has no context
     noise_ids = np.array([[3, 1]], np.int32)  # each with weight negative / 2 = 1, but 1 is dropped for the target 1
     loss, n_targets, (context_gradient, target_gradient, noise_gradient) = strip_gradients(
-        table, table, token_ids, np.int32(1), noise_ids, window=1, negative=2, offset=math.log(2)
+        table, table, Blocks(token_ids, np.int32(1), noise_ids), window=1, negative=2, offset=math.log(2)
     )
     # Token 1 has the context vector (0, 2), token 2 has (1, 0). Both products are 0, less log 2: sigmoid is 1/3.
     # The noise 3 has product 2 with the first context; noise 3 and 1 have product 1 with the second.
@@ -101,7 +102,7 @@ def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(share
         )
     expected = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(expected_loss, model.trainable_weights)]
 
-    loss, n_targets, (as_context, as_target, as_noise) = strip_gradients(tables[0], tables[-1], *strip, **OPTIONS)
+    loss, n_targets, (as_context, as_target, as_noise) = strip_gradients(tables[0], tables[-1], strip, **OPTIONS)
     assert n_targets == len(words) > 30
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
     contexts_part = [(token_ids, as_context)]
@@ -117,10 +118,9 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
     tables = random_tables(1 if shared else 2)
     strips = [random_strip(seed) for seed in range(n_strips)]
     occurrences = [[] for _ in tables]
-    for token_ids, width, noise_ids in strips:
-        _, _, (as_context, as_target, as_noise) = strip_gradients(
-            tables[0], tables[-1], token_ids, width, noise_ids, **OPTIONS
-        )
+    for strip in strips:
+        token_ids, _, noise_ids = strip
+        _, _, (as_context, as_target, as_noise) = strip_gradients(tables[0], tables[-1], strip, **OPTIONS)
         moved_as_one = as_context + as_target  # the shared table's row takes both as one occurrence
         occurrences[0].append((token_ids, moved_as_one if shared else as_context))
         if not shared:
@@ -129,8 +129,8 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
 
     variables = [tf.Variable(table) for table in tables]
     accumulators = [tf.Variable(np.full(N_TOKENS + 1, 0.5, np.float32)) for _ in tables]
-    token_ids, (width, *_), noise_ids = map(np.stack, zip(*strips, strict=True))
-    train_on_block(variables, accumulators, token_ids, width, noise_ids, np.float32(0.1), **OPTIONS)
+    block = Blocks._make(map(np.stack, zip(*strips, strict=True)))
+    train_on_block(variables, accumulators, block, np.float32(0.1), **OPTIONS)
 
     for table, variable, accumulator, parts in zip(tables, variables, accumulators, occurrences, strict=True):
         rows = np.concatenate([np.ravel(ids) for ids, _ in parts])
@@ -158,13 +158,14 @@ def test_row_wise_adagrad_by_hand():
 
 def test_no_context_crosses_a_document_and_padding_gets_no_gradient():
     table = random_tables(1)[0]
-    token_ids, width, noise_ids = random_strip()
-    _, _, gradients = strip_gradients(table, table, token_ids, width, noise_ids, **OPTIONS)
+    strip = random_strip()
+    token_ids = strip.token_ids
+    _, _, gradients = strip_gradients(table, table, strip, **OPTIONS)
     for gradient in gradients[:2]:
         assert not np.any(gradient.numpy()[token_ids == 0])
     changed = token_ids.copy()
     changed[4, 0] = changed[4, 0] % N_TOKENS + 1  # a word of the first document
-    _, _, others = strip_gradients(table, table, changed, width, noise_ids, **OPTIONS)
+    _, _, others = strip_gradients(table, table, strip._replace(token_ids=changed), **OPTIONS)
     for before, after in zip(gradients[:2], others[:2], strict=True):
         assert np.any(before[3:9, 0] != after[3:9, 0])
         np.testing.assert_array_equal(before[9:, 0], after[9:, 0])
@@ -174,9 +175,8 @@ def test_no_context_crosses_a_document_and_padding_gets_no_gradient():
 def test_noise_equal_to_the_target_adds_nothing():
     table = random_tables(1)[0]
     token_ids = np.array([[3], [3], [3], [3]], np.int32)
-    loss, _, gradients = strip_gradients(
-        table, table, token_ids, np.int32(1), np.full((1, 6), 3, np.int32), **OPTIONS | {"window": 1}
-    )
+    strip = Blocks(token_ids, np.int32(1), np.full((1, 6), 3, np.int32))
+    loss, _, gradients = strip_gradients(table, table, strip, **OPTIONS | {"window": 1})
     product = float(table[3] @ table[3])  # the average of a context of 3s is the vector of 3
     assert loss.numpy() == pytest.approx(4 * math.log1p(math.exp(math.log(NEGATIVE) - product)), rel=1e-5)
     assert not np.any(gradients[2])
@@ -184,19 +184,16 @@ def test_noise_equal_to_the_target_adds_nothing():
 
 def test_a_width_below_the_window_narrows_the_context():
     table = random_tables(1)[0]
-    token_ids, _, noise_ids = random_strip()
-    wide, narrow = (
-        strip_gradients(table, table, token_ids, np.int32(1), noise_ids, **OPTIONS | {"window": window})
-        for window in (WINDOW, 1)
-    )
+    strip = random_strip()._replace(widths=np.int32(1))
+    wide, narrow = (strip_gradients(table, table, strip, **OPTIONS | {"window": window}) for window in (WINDOW, 1))
     np.testing.assert_allclose(wide[0], narrow[0], rtol=1e-6)
     np.testing.assert_allclose(wide[2][0], narrow[2][0], atol=1e-6)
 
 
 def test_extreme_products_keep_loss_and_gradient_finite():
     table = np.array([[0, 0], [30, 30], [30, 30], [-30, -30]], np.float32)
-    strip = np.array([[1], [3]], np.int32), np.int32(1), np.array([[2, 3]], np.int32)
-    loss, _, gradients = strip_gradients(table, table, *strip, window=1, negative=2, offset=math.log(2))
+    strip = Blocks(np.array([[1], [3]], np.int32), np.int32(1), np.array([[2, 3]], np.int32))
+    loss, _, gradients = strip_gradients(table, table, strip, window=1, negative=2, offset=math.log(2))
     # Each target has product -1800 with its context, and one of its two noise words, of weight 1, has 1800.
     assert loss.numpy() == pytest.approx(2 * (1800 + math.log(2)) + 2 * (1800 - math.log(2)))
     assert all(np.isfinite(gradient).all() for gradient in gradients)

@@ -49,7 +49,7 @@ maker = BlockMaker(
 blocks = next(maker.epoch(maker.n_blocks, np.random.default_rng(0)))
 strips = blocks.token_ids[0]  # (n_strips, lane_length, n_lanes)
 n_strips, lane_length, n_lanes = strips.shape
-_, n_groups, noise_per_group = maker.noise_shape
+_, n_groups, noise_per_group = maker.shapes.noise_ids
 print(f"{n_strips} strips of {n_lanes} lanes of {lane_length} tokens")
 print(f"{n_groups} groups of {n_lanes * lane_length // n_groups} targets in a strip")
 print(f"{noise_per_group} noise words for a group")
