@@ -40,7 +40,7 @@ def replaced(path):
     OSError
         If the folder does not exist or cannot be written, or the disk is full.
     """
-    path = os.path.normpath(os.fsdecode(path))
+    path = os.fsdecode(path) or os.curdir
     target, mode = os.path.realpath(path), _mode(path)
     descriptor = _descriptor_path(path)
     if descriptor or not (mode is None or stat.S_ISREG(mode)):
@@ -67,9 +67,9 @@ def _mode(path):
 
 
 def _descriptor_path(path):
-    """Follow links as far as a process's descriptor; None if they lead elsewhere.
+    """Follow symbolic links up to an open descriptor of a process; None if they lead elsewhere.
 
-    The descriptor itself looks like a symbolic link, but not to what can be replaced: who holds it would not notice.
+    A descriptor's entry in /proc is a link, too, but another file under the same name would not be the one it has open.
     """
     while True:
         folder, name = os.path.split(path)

@@ -313,6 +313,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         TypeError
             If X is not an iterable of documents or has several columns, a document is not what `analyzer` takes, or a
             token is neither string nor integer; if something in `callbacks` is no Keras callback.
+        MemoryError
+            If there is not enough memory for the tables or for a block; the message tells how much training needs.
+        RuntimeError
+            If it is called where TensorFlow cannot train, such as in the scope of a ``tf.distribute`` strategy.
         ValueError
             If X has no documents, no token occurs `min_count` times, or no document has two tokens of the vocabulary;
             if training diverges because `learning_rate` is too large; if `remove_components` would leave nothing of
@@ -692,8 +696,11 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ------
         NotFittedError
             If `fit` was not called before.
+        TypeError
+            If `restrict_vocab` is no integer or `delimiter` no string.
         ValueError
-            If a line is not two words and a number, or fewer than two pairs are known.
+            If a line is not two words and a number, not UTF-8 or longer than 1 MiB, fewer than two pairs are known, the
+            file is damaged, `restrict_vocab` is below 1 or `delimiter` empty.
 
         References
         ----------
@@ -751,8 +758,11 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ------
         NotFittedError
             If `fit` was not called before.
+        TypeError
+            If `restrict_vocab` is no integer.
         ValueError
-            If a line is not four words or stands before the first section, or no question has only known words.
+            If a line is not four words, stands before the first section, is not UTF-8 or longer than 1 MiB, no question
+            has only known words, the file is damaged, or `restrict_vocab` is below 1.
 
         References
         ----------

@@ -24,7 +24,7 @@ MAX_TOKEN_BYTES = 2**20
 MAX_VECTOR_SIZE = 2**20
 BYTES_PER_NUMBER = 32  # of text, on average, with the space; Python writes a float in 24 at most
 MAX_HEADER_DIGITS = 18  # fit in 64 bits
-NUMBER_CHARACTERS = b"0123456789+-.eE" + b"nNaAiIfFtTyY"  # the letters are those of nan and infinity
+NUMBER_CHARACTERS = b" 0123456789+-.eE" + b"nNaAiIfFtTyY"  # the letters are those of nan and infinity
 
 
 def save(vectorizer, path, binary=False):
@@ -203,34 +203,34 @@ def _header(file, path):
 
 
 def _is_binary(file, path, n_rows, vector_size):
-    """Whether the rows below the header are binary: that format in which the beginning of the file is valid."""
+    """Whether the rows below the header are binary: the format in which alone the beginning of the file is valid."""
     size = BYTES_AT_A_TIME + 4 * vector_size + 2  # a binary row with its line break, however long the token is
     beginning = file.read(size)
     file.unread(beginning)
     is_whole = len(beginning) < size
 
-    def is_valid(unit, rows):
+    def is_valid(rows, unit):
         try:
             vocabulary, _ = _table(rows, unit, path, n_rows, vector_size)
         except ValueError:
             return False
         return not is_whole or len(vocabulary) == n_rows
 
-    lines, last_line = beginning, b""
-    if not is_whole:
-        n_complete = beginning.rfind(b"\n") + 1
-        lines, last_line = beginning[:n_complete], beginning[n_complete:]
-    is_text = not last_line.partition(b" ")[2].rstrip().translate(None, NUMBER_CHARACTERS + b" ") and is_valid(
-        "line", _text_rows(io.BytesIO(lines), path, vector_size, first_line=2)
-    )
+    n_complete = len(beginning) if is_whole else beginning.rfind(b"\n") + 1
+    text_rows = _text_rows(io.BytesIO(beginning[:n_complete]), path, vector_size, first_line=2)
+    unfinished_numbers = beginning[n_complete:].partition(b" ")[2].rstrip()
+    is_text = _is_of_numbers(unfinished_numbers) and is_valid(text_rows, "line")
+
     binary_rows = _binary_rows(io.BytesIO(beginning), path, vector_size)
-    is_binary = is_valid("vector", binary_rows if is_whole else _complete(binary_rows))
+    is_binary = is_valid(binary_rows if is_whole else _complete(binary_rows), "vector")
     looks_like_text = _looks_like_text(beginning, vector_size)
     if not is_whole and looks_like_text:
-        # Long lines of text are by chance valid as rows without line breaks, which only gensim writes: digits are bytes
-        # of finite numbers, and a token, up to the next space, is found anywhere. With line breaks, chance is excluded.
+        # Long lines of text are often valid as binary rows without line breaks, as gensim writes them: digits are bytes
+        # of finite numbers, and whatever stands before the next space is a token. In text, no line break is to be
+        # expected right after so many bytes.
         line_break = beginning.find(b" ") + 1 + 4 * vector_size
         is_binary &= beginning[line_break : line_break + 1] == b"\n"
+
     if is_text and is_binary:
         raise ValueError(f"{path} can be read as text and as binary: pass binary=False or binary=True")
     if is_binary and is_whole and _is_printable(beginning):
@@ -240,7 +240,7 @@ def _is_binary(file, path, n_rows, vector_size):
             "where the text is wrong"
         )
     if not is_text and not is_binary:
-        return not looks_like_text  # whose reader will say what is wrong
+        return not looks_like_text  # the reader will say what is wrong
     return is_binary
 
 
@@ -308,13 +308,17 @@ def _text_rows(file, path, vector_size, first_line):
 def _parsed(numbers, vector_size):
     """Numbers from text; None unless there are `vector_size`, written with the characters that numbers have."""
     # Python would also accept underscores, tabs and other alphabets' digits.
-    if numbers.count(b" ") != vector_size - 1 or numbers.translate(None, NUMBER_CHARACTERS + b" "):
+    if numbers.count(b" ") != vector_size - 1 or not _is_of_numbers(numbers):
         return None
     try:
         with np.errstate(over="ignore"):
             return np.array(numbers.split(b" "), "<f4")
     except ValueError:
         return None
+
+
+def _is_of_numbers(data):
+    return not data.translate(None, NUMBER_CHARACTERS)
 
 
 class _IncompleteRowError(ValueError):
