@@ -1,4 +1,4 @@
-"""Token ids -> epochs of training blocks: subsample, shuffle, pack into lanes of equal length, draw noise.
+"""Token ids -> epochs of training blocks: subsample, shuffle, pack into lanes of equal length, draw noise and contexts.
 
 Documents stand one after the other, so many padding ids (0) apart that no context crosses a document's end, in one
 stream, which is cut into lanes; contexts end with the lane, too. A strip is a matrix whose columns are lanes from all
@@ -20,6 +20,12 @@ WINDOWS_PER_LANE = 12
 NUMBERS_PER_STRIP = 2**18
 # A draw from a table is one gather; a binary search in the distribution costs several times as much.
 NOISE_TABLE_SIZE = 2**20
+# A target's document context: words of its document that stand in the same span of a lane, of which every chunk has one
+# sampled row; each chunk of targets sees a random half of the chunks. Few words for each target act as regularization,
+# as in Doc2VecC (Chen, 2017), and each word is still in many targets' contexts.
+SPAN = 64
+ROWS_PER_CHUNK = 4
+SHARE_OF_CHUNKS = 0.5
 # Packed in one go: enough to make NumPy's calls cheap, a few MB in memory.
 TOKENS_AT_A_TIME = 2**17
 
@@ -30,6 +36,11 @@ class Blocks(NamedTuple):
     token_ids: np.ndarray  # (n_blocks, n_strips, lane_length, n_lanes) int32, 0 is padding
     widths: np.ndarray  # (n_blocks, n_strips) int32, the words on each side that are context, equal in a block
     noise_ids: np.ndarray  # (n_blocks, n_strips, n_groups, NOISE_PER_GROUP) int32
+    # For a context of window and document; otherwise of one number each, without meaning.
+    sampled_rows: np.ndarray  # (n_blocks, n_strips, n_spans, n_chunks) int32, 0..ROWS_PER_CHUNK - 1: one in each chunk
+    chunk_pairs: (
+        np.ndarray
+    )  # (n_blocks, n_strips, n_spans, n_chunks, n_chunks) int32, 1 where the first sees the second
 
 
 def keep_probability(token_counts, sample):
@@ -76,6 +87,9 @@ class BlockMaker:
         The distribution of noise.
     window : int
         Most words on each side of a target.
+    document_context : float
+        Share of the document in a target's context, 0..1. At 1, the words of each document are shuffled in every epoch,
+        so that the window is a random sample of them.
     block_size : int
         Tokens in a block, padding included; rounded up to strips of equal size.
     strip_size : int
@@ -84,7 +98,9 @@ class BlockMaker:
     Attributes
     ----------
     reach : int
-        The window, or less if no document is so long; documents stand so far apart.
+        The window, or less if no document is so long.
+    gap : int
+        Padding between documents: no window holds tokens of two, and no chunk.
     block_size : int
         Tokens in a block.
     shapes : Blocks
@@ -94,14 +110,35 @@ class BlockMaker:
         Blocks that an epoch needs.
     """
 
-    def __init__(self, token_ids, offsets, *, keep_probability, noise_probability, window, block_size, strip_size):
+    def __init__(
+        self,
+        token_ids,
+        offsets,
+        *,
+        keep_probability,
+        noise_probability,
+        window,
+        document_context,
+        block_size,
+        strip_size,
+    ):
         self.token_ids = token_ids
         self.window = window
         self.starts, self.lengths = _cut(offsets, max(block_size, TARGETS_PER_GROUP))
         self.reach = int(min(window, self.lengths.max(initial=2) - 1))
         shape = n_strips, lane_length, n_lanes = _block_shape(block_size, strip_size, self.reach)
         rows_per_group = 2 ** round(math.log2(TARGETS_PER_GROUP / n_lanes))
-        self.shapes = Blocks(shape, (n_strips,), (n_strips, lane_length // rows_per_group, NOISE_PER_GROUP))
+        self.is_shuffled = document_context == 1
+        self.has_samples = 0 < document_context < 1
+        n_spans, n_chunks = (lane_length // SPAN, SPAN // ROWS_PER_CHUNK) if self.has_samples else (1, 1)
+        self.gap = max(self.reach, ROWS_PER_CHUNK - 1) if self.has_samples else self.reach
+        self.shapes = Blocks(
+            token_ids=shape,
+            widths=(n_strips,),
+            noise_ids=(n_strips, lane_length // rows_per_group, NOISE_PER_GROUP),
+            sampled_rows=(n_strips, n_spans, n_chunks),
+            chunk_pairs=(n_strips, n_spans, n_chunks, n_chunks),
+        )
         self.block_size = math.prod(shape)
         self.keep_probability = np.concatenate(([0], keep_probability)).astype(np.float32)  # by token id
         self.noise_cumulative = np.cumsum(noise_probability)
@@ -114,7 +151,7 @@ class BlockMaker:
         mean = counts @ self.keep_probability
         variance = counts @ (self.keep_probability * (1 - self.keep_probability))
         n_kept = mean + 2 * math.sqrt(variance)
-        return math.ceil((n_kept + self.reach * len(self.starts)) / self.block_size)
+        return math.ceil((n_kept + self.gap * len(self.starts)) / self.block_size)
 
     def epoch(self, n_blocks, rng):
         """Yield the blocks of one epoch, a few at a time.
@@ -157,8 +194,10 @@ class BlockMaker:
         token_ids = self.token_ids[np.arange(len(piece)) + (self.starts[pieces] - first_position)[piece]]
         is_kept = rng.random(len(token_ids), np.float32) < self.keep_probability[token_ids]
         token_ids, piece = token_ids[is_kept], piece[is_kept]
-        packed = np.zeros(len(token_ids) + self.reach * len(pieces), np.int32)
-        packed[np.arange(len(token_ids)) + self.reach * piece] = token_ids
+        if self.is_shuffled:
+            token_ids = token_ids[np.argsort(piece + rng.random(len(piece)))]
+        packed = np.zeros(len(token_ids) + self.gap * len(pieces), np.int32)
+        packed[np.arange(len(token_ids)) + self.gap * piece] = token_ids
         return packed
 
     def _noise_table(self, rng):
@@ -174,12 +213,20 @@ class BlockMaker:
         n_blocks = len(token_ids)
         widths = rng.integers(1, self.window, n_blocks, np.int32, endpoint=True)
         entries = rng.integers(0, len(noise_table), (n_blocks, *self.shapes.noise_ids), np.int32)
-        return Blocks(token_ids, np.minimum(widths, self.reach)[:, None].repeat(n_strips, 1), noise_table[entries])
+        widths = np.minimum(widths, self.reach)[:, None].repeat(n_strips, 1)
+        return Blocks(token_ids, widths, noise_table[entries], *self._draw_samples(n_blocks, rng))
+
+    def _draw_samples(self, n_blocks, rng):
+        shapes = [(n_blocks, *shape) for shape in (self.shapes.sampled_rows, self.shapes.chunk_pairs)]
+        if not self.has_samples:
+            return [np.zeros(shape, np.int32) for shape in shapes]
+        sampled_rows = rng.integers(0, ROWS_PER_CHUNK, shapes[0], np.int32)
+        return sampled_rows, (rng.random(shapes[1], np.float32) < SHARE_OF_CHUNKS).astype(np.int32)
 
 
 def _block_shape(block_size, strip_size, reach):
     """Strips of a block of at least so many tokens, tokens in a lane, and lanes of a strip."""
-    lane_length = TARGETS_PER_GROUP * math.ceil(min(WINDOWS_PER_LANE * reach, block_size) / TARGETS_PER_GROUP)
+    lane_length = SPAN * math.ceil(min(WINDOWS_PER_LANE * reach, block_size) / SPAN)
     n_lanes = math.ceil(block_size / lane_length)
     n_strips = math.ceil(n_lanes * lane_length / max(strip_size, lane_length))
     return n_strips, lane_length, math.ceil(n_lanes / n_strips)

@@ -47,11 +47,18 @@ class CBOW(keras.Model):
         How many noise words a target's noise counts for.
     offset : float
         Subtracted from every product before the sigmoid function.
+    document_context : float
+        Share of the document's words in the context, 0..1.
     """
 
-    def __init__(self, n_rows, vector_size, *, shared_embedding, window, negative, offset):
+    def __init__(self, n_rows, vector_size, *, shared_embedding, window, negative, offset, document_context):
         super().__init__(dtype="float32")
-        self.options = {"window": window, "negative": negative, "offset": offset}
+        self.options = {
+            "window": window,
+            "negative": negative,
+            "offset": offset,
+            "document_context": document_context,
+        }
         # Zeros, for Keras' random initializers would draw from Python's global generator.
         layers = [
             keras.layers.Embedding(n_rows, vector_size, "zeros", mask_zero=True, dtype="float32")
@@ -68,16 +75,19 @@ class CBOW(keras.Model):
 
         Parameters
         ----------
-        inputs : list of three integer tensors
-            ``word_index`` (batch, 1), ``context`` (batch, 2 * window) with 0 where there is no word, and
-            ``negative_samples`` (batch, negative).
+        inputs : list of three or four integer tensors
+            ``word_index`` (batch, 1), ``context`` (batch, 2 * window) with 0 where there is no word,
+            ``negative_samples`` (batch, negative) and, with a document context, ``document`` (batch, n_words), other
+            words of the document, with 0 where there is none.
 
         Returns
         -------
         word_product : tensor of shape (batch, 1)
         noise_products : tensor of shape (batch, negative)
         """
-        return products(self.context_embedding, self.target_embedding, *inputs)
+        return products(
+            self.context_embedding, self.target_embedding, *inputs, document_context=self.options["document_context"]
+        )
 
     def train_step(self, block):
         loss, n_targets = train_on_block(
@@ -92,15 +102,26 @@ class CBOW(keras.Model):
         return {"loss": self._loss_tracker.result()}
 
 
-def products(context_embedding, target_embedding, word_index, context, negative_samples):
+def products(
+    context_embedding, target_embedding, word_index, context, negative_samples, document=None, document_context=0
+):
     """The textbook forward pass, of `CBOW` and of symbolic tensors alike."""
-    is_word = keras.ops.expand_dims(keras.ops.cast(context_embedding.compute_mask(context), "float32"), -1)
-    n_context = keras.ops.sum(is_word, axis=1)
-    hidden = keras.ops.sum(is_word * context_embedding(context), axis=1) / keras.ops.maximum(n_context, 1)
+    hidden, has_context = _mean_of_words(context_embedding, context)
+    if document is not None:
+        document_mean, has_document = _mean_of_words(context_embedding, document)
+        share = has_document * (1 - has_context * (1 - document_context))  # one that is empty leaves all to the other
+        hidden = (1 - share) * hidden + share * document_mean
     return (
         keras.ops.einsum("bd,bnd->bn", hidden, target_embedding(word_index)),
         keras.ops.einsum("bd,bnd->bn", hidden, target_embedding(negative_samples)),
     )
+
+
+def _mean_of_words(embedding, ids):
+    """Average the vectors of ids (batch, n_words) other than 0, and tell where there are any: 1, otherwise 0."""
+    is_word = keras.ops.expand_dims(keras.ops.cast(embedding.compute_mask(ids), "float32"), -1)
+    n_words = keras.ops.maximum(keras.ops.sum(is_word, axis=1), 1)
+    return keras.ops.sum(is_word * embedding(ids), axis=1) / n_words, keras.ops.max(is_word, axis=1)
 
 
 class RowWiseAdagrad(keras.optimizers.Optimizer):
@@ -168,6 +189,7 @@ def train(
     n_tokens,
     vector_size,
     negative,
+    document_context,
     shared_embedding,
     epochs,
     learning_rate,
@@ -182,7 +204,7 @@ def train(
     Parameters
     ----------
     blocks : BlockMaker
-    n_tokens, vector_size, negative, shared_embedding, epochs, learning_rate, callbacks, verbose
+    n_tokens, vector_size, negative, document_context, shared_embedding, epochs, learning_rate, callbacks, verbose
         As in `CBOWVectorizer`.
     starts : list of one or two lists of Start
         For each table, rows that do not start at random.
@@ -219,6 +241,7 @@ def train(
             window=blocks.reach,
             negative=negative,
             offset=math.log(negative) if offset is None else offset,
+            document_context=document_context,
         )
         try:
             accumulators = [np.zeros(n_rows, np.float32) for _ in model.tables]
@@ -445,15 +468,15 @@ def gradients_of_strips(tables, strips, **options):
     return tf.reduce_sum(losses), tf.reduce_sum(n_targets), occurrences
 
 
-def strip_gradients(context_table, target_table, strip, *, window, negative, offset):
+def strip_gradients(context_table, target_table, strip, *, window, negative, offset, document_context):
     """Loss of a strip and its gradient with respect to every vector that takes part, in closed form.
 
     Parameters
     ----------
     context_table, target_table : tensors of shape (n_ids, vector_size)
     strip : Blocks
-        One strip of one block: token ids (lane_length, n_lanes), a width, and noise ids (n_groups, noise_per_group).
-    window, negative, offset
+        One strip of one block, so that arrays have two axes less: token ids (lane_length, n_lanes), a width and so on.
+    window, negative, offset, document_context
         As in `CBOW`.
 
     Returns
@@ -463,26 +486,31 @@ def strip_gradients(context_table, target_table, strip, *, window, negative, off
         With respect to the vectors as context (lane_length, n_lanes, vector_size), as target, of the same shape, and as
         noise (n_groups, noise_per_group, vector_size).
     """
-    hidden, is_target, context_gradient = window_mean(context_table, strip.token_ids, strip.widths, window=window)
+    hidden, is_target, context_gradient = context_mean(
+        context_table, strip, window=window, document_context=document_context
+    )
     loss, (hidden_gradient, target_gradient, noise_gradient) = negative_sampling(
         hidden, is_target, target_table, strip.token_ids, strip.noise_ids, negative=negative, offset=offset
     )
     return loss, tf.reduce_sum(is_target), (context_gradient(hidden_gradient), target_gradient, noise_gradient)
 
 
-def window_mean(table, token_ids, width, *, window):
-    """Average the vectors around each place of a strip.
+def context_mean(table, strip, *, window, document_context):
+    """Average the vectors of each place's context: the window around it, and a sample of its document's other words.
 
-    A place is an example if it holds a token that has a token within `width` places above or below.
+    The two averages are weighted by 1 - document_context and document_context; where there is no sampled word, the
+    window counts alone. A place is an example if it holds a token and its window has words. The document as context is
+    from Doc2VecC (Chen, 2017), through the same table as the window, as in sent2vec (Pagliardini et al., 2018).
 
     Parameters
     ----------
     table : tensor of shape (n_ids, vector_size)
         Row 0, of the padding, is zero.
-    token_ids : int tensor of shape (lane_length, n_lanes)
-    width : int tensor, scalar
+    strip : Blocks
+        Of one strip.
     window : int
         The largest width.
+    document_context : float
 
     Returns
     -------
@@ -494,17 +522,47 @@ def window_mean(table, token_ids, width, *, window):
         The adjoint, in the manner of `tf.custom_gradient`: from the gradient with respect to `hidden` to the gradient
         with respect to the vector of each place.
     """
-    lane_length = token_ids.shape[0]
-    weights = tf.cast(tf.range(1, window + 1) <= width, tf.float32)
+    is_token = tf.cast(strip.token_ids != 0, tf.float32)[:, :, None]  # (lane_length, n_lanes, 1)
+    window_sum = _window_sum(strip.widths, window)
+    n_window = window_sum(_with_margins(is_token, window))
+    is_target = is_token * tf.cast(n_window > 0, tf.float32)
+    window_weight = is_target / tf.maximum(n_window, 1)
+    # The padding's vectors are zero, so margins and places without a token add nothing.
+    of_window = window_sum(tf.gather(table, _with_margins(strip.token_ids, window)))
 
-    def with_margins(values):
-        return tf.pad(values, [[window, window]] + [[0, 0]] * (len(values.shape) - 1))
+    def from_window(gradient):
+        return window_sum(_with_margins(gradient, window))
+
+    if not 0 < document_context < 1:  # at 1, the words of documents are shuffled: the window is the sample
+        return of_window * window_weight, is_target, lambda gradient: is_token * from_window(gradient * window_weight)
+
+    document_sum, from_document = _document_sum(is_token, strip.sampled_rows, strip.chunk_pairs)
+    n_document = document_sum(
+        is_token
+    )  # above 0 only where there is a window, too: tokens of a document are neighbours
+    share = document_context * tf.cast(n_document > 0, tf.float32)
+    window_weight *= 1 - share
+    document_weight = is_target * share / tf.maximum(n_document, 1)
+    hidden = of_window * window_weight + document_sum(tf.gather(table, strip.token_ids)) * document_weight
+
+    def context_gradient(gradient):
+        return is_token * (from_window(gradient * window_weight) + from_document(gradient * document_weight))
+
+    return hidden, is_target, context_gradient
+
+
+def _with_margins(values, window):
+    return tf.pad(values, [[window, window]] + [[0, 0]] * (len(values.shape) - 1))
+
+
+def _window_sum(width, window):
+    """Sum of the neighbours on both sides, for all but the margins; with zero margins it is its own adjoint."""
 
     def window_sum(values):
-        """Sum of the neighbours on both sides, for all but the margins; with zero margins it is its own adjoint."""
+        lane_length = values.shape[0] - 2 * window
         return tf.add_n(
             [
-                weights[distance - 1]
+                tf.cast(distance <= width, tf.float32)
                 * (
                     values[window - distance : window - distance + lane_length]
                     + values[window + distance : window + distance + lane_length]
@@ -513,16 +571,64 @@ def window_mean(table, token_ids, width, *, window):
             ]
         )
 
-    is_token = tf.cast(token_ids != 0, tf.float32)[:, :, None]  # (lane_length, n_lanes, 1)
-    n_context = window_sum(with_margins(is_token))
-    is_target = is_token * tf.cast(n_context > 0, tf.float32)
-    context_weight = is_target / tf.maximum(n_context, 1)
-    hidden = window_sum(tf.gather(table, with_margins(token_ids))) * context_weight
+    return window_sum
 
-    def context_gradient(hidden_gradient):
-        return is_token * window_sum(with_margins(hidden_gradient * context_weight))
 
-    return hidden, is_target, context_gradient
+def _document_sum(is_token, sampled_rows, chunk_pairs):
+    """Sum over the sampled places of each place's document, without the place itself, and the adjoint of this sum.
+
+    Documents stand so far apart that a chunk of rows of one lane has tokens of one document only. So chunks are
+    compared, not places: which sampled places a chunk sees is a small matrix for each span of a lane.
+
+    Parameters
+    ----------
+    is_token : tensor of shape (lane_length, n_lanes, 1)
+    sampled_rows : int tensor of shape (n_spans, n_chunks)
+    chunk_pairs : int tensor of shape (n_spans, n_chunks, n_chunks)
+
+    Returns
+    -------
+    document_sum, adjoint : functions
+        Of tensors (lane_length, n_lanes, columns).
+    """
+    lane_length, n_lanes, _ = is_token.shape
+    n_spans, n_chunks = sampled_rows.shape
+    n_rows = lane_length // (n_spans * n_chunks)  # of a chunk
+
+    def chunk_sums(values):
+        """From places to (n_spans, n_lanes, n_chunks, columns)."""
+        chunks = tf.reshape(values, [n_spans, n_chunks, n_rows, n_lanes, values.shape[-1]])
+        return tf.transpose(tf.add_n([chunks[:, :, row] for row in range(n_rows)]), [0, 2, 1, 3])
+
+    def spread(of_chunks):
+        """Give every place the value of its chunk."""
+        columns = of_chunks.shape[-1]
+        rows = tf.transpose(of_chunks, [0, 2, 1, 3])[:, :, None]
+        return tf.reshape(
+            tf.broadcast_to(rows, [n_spans, n_chunks, n_rows, n_lanes, columns]), [lane_length, n_lanes, columns]
+        )
+
+    # A document begins at a token behind padding. Counted within its span, chunks get the number of their document.
+    begins = chunk_sums(is_token * (1 - tf.pad(is_token[:-1], [[1, 0], [0, 0], [0, 0]])))
+    lower_triangle = tf.linalg.band_part(tf.ones((n_chunks, n_chunks)), -1, 0)
+    document = tf.matmul(lower_triangle, begins)  # (n_spans, n_lanes, n_chunks, 1)
+    is_same_document = tf.cast(document == tf.linalg.matrix_transpose(document), tf.float32)
+    pairs = tf.cast(chunk_pairs, tf.float32)
+    sees = is_same_document * pairs[:, None]  # (n_spans, n_lanes, n_chunks, n_chunks)
+
+    is_sampled = tf.reshape(tf.one_hot(tf.reshape(sampled_rows, [-1]), n_rows), [lane_length, 1, 1])
+    sees_itself = is_sampled * tf.reshape(tf.repeat(tf.linalg.diag_part(pairs), n_rows), [lane_length, 1, 1])
+    places = tf.reshape(sampled_rows, [-1]) + n_rows * tf.range(n_spans * n_chunks)
+
+    def document_sum(values):
+        sampled = tf.reshape(tf.gather(values, places), [n_spans, n_chunks, n_lanes, values.shape[-1]])
+        return spread(tf.matmul(sees, tf.transpose(sampled, [0, 2, 1, 3]))) - sees_itself * values
+
+    def adjoint(gradient):
+        to_sampled = spread(tf.matmul(sees, chunk_sums(gradient), transpose_a=True))
+        return is_sampled * to_sampled - sees_itself * gradient
+
+    return document_sum, adjoint
 
 
 def negative_sampling(hidden, is_target, table, token_ids, noise_ids, *, negative, offset):

@@ -67,6 +67,13 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     window : int, default=5
         Most words on each side of a target that are its context. The number used is drawn uniformly from 1..window.
 
+    document_context : float, default=0
+        Share of the document in a target's context, 0..1: the average of the window's vectors is mixed with the average
+        over a random sample of the document's other words [6]_. 0 is the textbook's continuous bag of words. 1 ignores
+        the order of words: they are shuffled within each document in every epoch, and the window is the sample, so that
+        a larger `window` samples more [7]_. Long documents are read in parts: below 1, samples come from the same 64
+        tokens, at 1 from the same `batch_size` tokens.
+
     min_count : int, default=5
         Tokens that occur fewer times than this in the corpus are left out.
 
@@ -201,6 +208,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
        stochastic optimization. JMLR 12.
     .. [5] Sanjeev Arora, Yingyu Liang and Tengyu Ma (2017). A simple but tough-to-beat baseline for sentence
        embeddings. ICLR.
+    .. [6] Minmin Chen (2017). Efficient vector representation for documents through corruption. ICLR.
+    .. [7] Matteo Pagliardini, Prakhar Gupta and Martin Jaggi (2018). Unsupervised learning of sentence embeddings using
+       compositional n-gram features. NAACL.
 
     Examples
     --------
@@ -226,6 +236,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     _parameter_constraints: ClassVar[dict] = {
         "vector_size": [_Range(Integral, 1, LARGEST_INT, closed="both")],
         "window": [_Range(Integral, 1, LARGEST_INT, closed="both")],
+        "document_context": [_Range(Real, 0, 1, closed="both")],
         "min_count": [_Range(Integral, 1, None, closed="left")],
         "max_vocab": [_Range(Integral, 1, None, closed="left"), None],
         "sample": [_Range(Real, 0, None, closed="left")],
@@ -251,6 +262,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         vector_size=100,
         *,
         window=5,
+        document_context=0,
         min_count=5,
         max_vocab=None,
         sample=1e-3,
@@ -272,6 +284,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     ):
         self.vector_size = vector_size
         self.window = window
+        self.document_context = document_context
         self.min_count = min_count
         self.max_vocab = max_vocab
         self.sample = sample
@@ -523,6 +536,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             keep_probability=keep_probability(corpus.seen.token_counts, self.sample),
             noise_probability=noise_probability(corpus.seen.token_counts, self.ns_exponent),
             window=self.window,
+            document_context=self.document_context,
             block_size=block_size,
             strip_size=default_strip_size(self.vector_size),
         )
@@ -541,6 +555,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             n_tokens=len(vocabulary),
             vector_size=self.vector_size,
             negative=self.negative,
+            document_context=self.document_context,
             shared_embedding=self.shared_embedding,
             epochs=self.epochs,
             learning_rate=self.learning_rate,

@@ -16,14 +16,24 @@ from sk_cbow._vocabulary import look_up
 
 
 def cbow_model(
-    vectorizer=None, *, n_tokens=None, vector_size=None, window=None, negative=None, shared_embedding=True, weights=None
+    vectorizer=None,
+    *,
+    n_tokens=None,
+    vector_size=None,
+    window=None,
+    negative=None,
+    document_context=0,
+    shared_embedding=True,
+    weights=None,
 ):
     """Continuous bag of words with negative sampling, as the textbook has it: example by example.
 
     The inputs are integers: ``word_index`` (batch, 1), the target; ``context`` (batch, 2 * window), the words around
-    it, with 0 where there is none; ``negative_samples`` (batch, negative). The outputs are products of the average of
-    the context's vectors: ``word_product`` (batch, 1) with the target's vector, and ``noise_products`` (batch,
-    negative) with the noise words'. Under the sigmoid function, the first should be 1 and the others 0 [1]_.
+    it, with 0 where there is none; ``negative_samples`` (batch, negative). With a `document_context`, there is a fourth
+    input, ``document`` (batch, n_words), other words of the target's document, with 0 where there is none: a random
+    sample of them, of any length. The outputs are products of the average of the context's vectors: ``word_product``
+    (batch, 1) with the target's vector, and ``noise_products`` (batch, negative) with the noise words'. Under the
+    sigmoid function, the first should be 1 and the others 0 [1]_.
 
     Parameters
     ----------
@@ -38,6 +48,9 @@ def cbow_model(
         Most context words on each side.
     negative : int, optional
         Noise words of a target.
+    document_context : float, default=0
+        Share of the document's average in the average of the context, 0..1; where one of the two has no words, the
+        other counts alone [3]_.
     shared_embedding : bool, default=True
         Whether context, target and noise words go through one ``Embedding`` layer, named ``embedding``. Otherwise there
         are two, ``context_embedding`` and ``target_embedding``.
@@ -70,6 +83,7 @@ def cbow_model(
     .. [1] Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Distributed representations
        of words and phrases and their compositionality. NeurIPS.
     .. [2] Omer Levy and Yoav Goldberg (2014). Neural word embedding as implicit matrix factorization. NeurIPS.
+    .. [3] Minmin Chen (2017). Efficient vector representation for documents through corruption. ICLR.
 
     Examples
     --------
@@ -88,6 +102,7 @@ def cbow_model(
         vectorizer = fitted_view(vectorizer)
         n_tokens, vector_size = vectorizer.embeddings_.shape
         window, negative = vectorizer.window, vectorizer.negative
+        document_context = vectorizer.document_context
         shared_embedding = not hasattr(vectorizer, "context_embeddings_")
         weights = vectorizer.embeddings_
         if not shared_embedding:
@@ -105,10 +120,13 @@ def cbow_model(
     word_index = keras.Input((1,), dtype="int32", name="word_index")
     context = keras.Input((2 * window,), dtype="int32", name="context")
     negative_samples = keras.Input((negative,), dtype="int32", name="negative_samples")
-    tensors = products(layers[0], layers[-1], word_index, context, negative_samples)
+    inputs = [word_index, context, negative_samples]
+    if document_context:
+        inputs.append(keras.Input((None,), dtype="int32", name="document"))
+    tensors = products(layers[0], layers[-1], *inputs, document_context=document_context)
     names = ["word_product", "noise_products"]
     outputs = {name: keras.layers.Identity(name=name)(tensor) for name, tensor in zip(names, tensors, strict=True)}
-    return keras.Model([word_index, context, negative_samples], outputs, name="cbow")
+    return keras.Model(inputs, outputs, name="cbow")
 
 
 def embedding_layer(vectorizer, trainable=False):

@@ -15,7 +15,7 @@ from sk_cbow._blocks import (
 WINDOW = 3
 
 
-def blocks_of(documents, *, keep=1.0, n_tokens=None, block_size=128, noise=None):
+def blocks_of(documents, *, keep=1.0, n_tokens=None, block_size=128, noise=None, document_context=0):
     token_ids = np.concatenate(documents).astype(np.int32)
     offsets = np.cumsum([0, *map(len, documents)])
     n_tokens = n_tokens or token_ids.max()
@@ -25,6 +25,7 @@ def blocks_of(documents, *, keep=1.0, n_tokens=None, block_size=128, noise=None)
         keep_probability=np.full(n_tokens, keep),
         noise_probability=np.full(n_tokens, 1 / n_tokens) if noise is None else noise,
         window=WINDOW,
+        document_context=document_context,
         block_size=block_size,
         strip_size=2048,
     )
@@ -118,6 +119,7 @@ def test_subsampling_keeps_each_token_at_its_rate():
         keep_probability=rates,
         noise_probability=np.full(2, 0.5),
         window=WINDOW,
+        document_context=0,
         block_size=512,
         strip_size=2048,
     )
@@ -183,10 +185,48 @@ def test_noise_reaches_tokens_rarer_than_the_table_has_entries():
 
 def test_lanes_of_a_strip_come_from_all_over_the_block():
     maker = blocks_of([np.arange(1, 8193)], block_size=8192)
-    token_ids, _, _ = next(maker.epoch(1, np.random.default_rng(0)))
+    token_ids, *_ = next(maker.epoch(1, np.random.default_rng(0)))
     for strip in token_ids[0]:
         assert (np.diff(strip, axis=0) == 1).all()
         assert (np.diff(strip, axis=1) == 256).all()
+
+
+@pytest.mark.parametrize("document_context", [0.2, 0.8])
+def test_no_chunk_has_tokens_of_two_documents(document_context):
+    rng = np.random.default_rng(0)
+    documents = [np.full(rng.integers(2, 12), number + 1) for number in range(300)]
+    maker = blocks_of(documents, document_context=document_context)
+    for blocks in maker.epoch(maker.n_blocks, rng):
+        lanes = blocks.token_ids.transpose(0, 1, 3, 2)
+        chunks = lanes.reshape(-1, 4)
+        assert all(len(set(chunk) - {0}) <= 1 for chunk in chunks.tolist())
+
+
+def test_samples_for_the_document_context_are_uniform_and_half_of_the_chunks_are_seen():
+    maker = blocks_of(np.ones((3000, 20), int), document_context=0.5)
+    blocks = list(maker.epoch(maker.n_blocks, np.random.default_rng(0)))
+    rows = np.concatenate([block.sampled_rows.ravel() for block in blocks])
+    np.testing.assert_allclose(np.bincount(rows, minlength=4) / len(rows), 0.25, atol=0.02)
+    pairs = np.concatenate([block.chunk_pairs.ravel() for block in blocks])
+    assert set(pairs.tolist()) == {0, 1}
+    assert pairs.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_context_of_the_document_alone_shuffles_the_words_of_each_document():
+    documents = [np.arange(1, 41), np.arange(41, 101)]
+    maker = blocks_of(documents, n_tokens=100, document_context=1)
+    (first, _, _), (second, _, _) = one_epoch(maker, seed=0), one_epoch(maker, seed=1)
+    orders = []
+    for token_ids in (first, second):
+        stream = np.concatenate(token_ids)
+        pieces = [part for part in np.split(stream, np.flatnonzero(stream == 0)) if np.any(part)]
+        by_document = sorted((part[part > 0].tolist() for part in pieces), key=min)
+        assert [sorted(tokens) for tokens in by_document] == [tokens.tolist() for tokens in documents]
+        orders.append(by_document)
+    assert orders[0] != orders[1]
+    # The first word of a document may stand anywhere.
+    first_places = [one_epoch(maker, seed=seed)[0].ravel().tolist().index(1) % 40 for seed in range(100)]
+    assert len(set(first_places)) > 20
 
 
 @pytest.mark.parametrize(
@@ -207,7 +247,7 @@ def test_shape_of_a_block(block_size, longest, shape, noise_shape):
 
 
 def test_a_lane_has_room_for_a_dozen_windows():
-    rates = {"keep_probability": np.ones(1), "noise_probability": np.ones(1)}
+    rates = {"keep_probability": np.ones(1), "noise_probability": np.ones(1), "document_context": 0}
     shapes = [
         BlockMaker(
             np.ones(2000, np.int32), np.array([0, 2000]), **rates, window=window, block_size=1024, strip_size=512

@@ -60,6 +60,22 @@ def test_cbow_model_of_a_vectorizer_with_two_tables(fitted_with_two_tables):
     np.testing.assert_allclose(outputs["noise_products"], expected[1], atol=1e-5)
 
 
+@pytest.mark.parametrize("document_context", [0.25, 1])
+def test_cbow_model_with_a_document_context_by_hand(two_topics, small, document_context):
+    vectorizer = CBOWVectorizer(**small, document_context=document_context).fit(two_topics[0])
+    model = cbow_model(vectorizer)
+    assert [tensor.name for tensor in model.inputs] == ["word_index", "context", "negative_samples", "document"]
+    context = [[1, 2, *[0] * 8], [0] * 10, [3, *[0] * 9]]
+    document = [[4, 5, 0], [6, 0, 0], [0, 0, 0]]
+    noise = [[7, 8, 9, 10, 11]] * 3
+    predicted = model.predict([np.array(ids) for ids in ([[12]] * 3, context, noise, document)], verbose=0)
+    vectors = np.concatenate((np.zeros((1, 8)), vectorizer.embeddings_))
+    s = document_context
+    hidden = [(1 - s) * vectors[[1, 2]].mean(axis=0) + s * vectors[[4, 5]].mean(axis=0), vectors[6], vectors[3]]
+    np.testing.assert_allclose(predicted["word_product"][:, 0], hidden @ vectors[12], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(predicted["noise_products"], hidden @ vectors[7:12].T, rtol=1e-4, atol=1e-6)
+
+
 def test_fitting_again_with_one_table_forgets_the_two(two_topics, small):
     vectorizer = CBOWVectorizer(**small, shared_embedding=False).fit(two_topics[0])
     vectorizer.set_params(shared_embedding=True).fit(two_topics[0])

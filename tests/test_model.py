@@ -11,6 +11,7 @@ from sk_cbow._model import (
     CBOW,
     Occurrences,
     RowWiseAdagrad,
+    context_mean,
     gradients_of_strips,
     strip_gradients,
     train,
@@ -19,7 +20,7 @@ from sk_cbow._model import (
 )
 
 N_TOKENS, VECTOR_SIZE, WINDOW, NEGATIVE = 12, 5, 3, 4
-OPTIONS = {"window": WINDOW, "negative": NEGATIVE, "offset": math.log(NEGATIVE)}
+OPTIONS = {"window": WINDOW, "negative": NEGATIVE, "offset": math.log(NEGATIVE), "document_context": 0}
 
 
 def random_tables(n_tables, seed=0):
@@ -28,36 +29,62 @@ def random_tables(n_tables, seed=0):
     return tables
 
 
-def model_of(tables, negative=NEGATIVE):
-    model = CBOW(N_TOKENS + 1, VECTOR_SIZE, **OPTIONS | {"negative": negative}, shared_embedding=len(tables) == 1)
+def model_of(tables, **options):
+    model = CBOW(N_TOKENS + 1, VECTOR_SIZE, **OPTIONS | options, shared_embedding=len(tables) == 1)
     model.set_weights(list(tables))
     return model
+
+
+def strip_of(token_ids, width, noise_ids, sampled_rows=((0,),), chunk_pairs=(((0,),),)):
+    arrays = token_ids, width, noise_ids, sampled_rows, chunk_pairs
+    return Blocks._make(np.asarray(array, np.int32) for array in arrays)
 
 
 def random_strip(seed=0, n_groups=4, noise_per_group=6):
     """A strip of three lanes in which documents of several lengths stand at least WINDOW apart."""
     rng = np.random.default_rng(seed)
-    token_ids = rng.integers(1, N_TOKENS + 1, (24, 3)).astype(np.int32)
+    token_ids = rng.integers(1, N_TOKENS + 1, (24, 3))
     for lane, start in ((0, 0), (0, 9), (0, 11), (1, 4), (1, 20), (2, 21)):
         token_ids[start : start + WINDOW, lane] = 0
-    noise_ids = rng.integers(1, N_TOKENS + 1, (n_groups, noise_per_group)).astype(np.int32)
-    return Blocks(token_ids, np.int32(2), noise_ids)
+    noise_ids = rng.integers(1, N_TOKENS + 1, (n_groups, noise_per_group))
+    # Two spans of three chunks of four rows.
+    return strip_of(token_ids, 2, noise_ids, rng.integers(0, 4, (2, 3)), rng.integers(0, 2, (2, 3, 3)))
 
 
-def textbook_examples(token_ids, width, noise_ids):
+def document_of(lane, strip, place):
+    """The sampled words of the document of a place, which are its document context."""
+    n_spans, n_chunks = strip.sampled_rows.shape
+    n_rows = len(lane) // (n_spans * n_chunks)
+    span, chunk = divmod(place // n_rows, n_chunks)
+    words = []
+    for other in range(n_chunks):
+        sampled = (span * n_chunks + other) * n_rows + strip.sampled_rows[span, other]
+        is_same_document = lane[min(place, sampled) : max(place, sampled) + 1].all()  # no padding between
+        if strip.chunk_pairs[span, chunk, other] and is_same_document and sampled != place:
+            words.append(lane[sampled])
+    return words
+
+
+def textbook_examples(strip, document_context=0):
     """The examples of a strip one by one, as the textbook model takes them, with the weight of each noise word."""
-    words, contexts, noises, weights = [], [], [], []
-    for lane in token_ids.T:
+    words, contexts, noises, weights, documents = [], [], [], [], []
+    width = strip.widths
+    for lane in strip.token_ids.T:
         for place, word in enumerate(lane):
             around = [*range(place - width, place), *range(place + 1, place + width + 1)]
             context = [lane[neighbour] for neighbour in around if 0 <= neighbour < len(lane) and lane[neighbour]]
-            if word and context:
-                noise = noise_ids[place % len(noise_ids)]
+            document = document_of(lane, strip, place) if 0 < document_context < 1 else []
+            if word and (context or document):
+                noise = strip.noise_ids[place % len(strip.noise_ids)]
                 words.append([word])
                 contexts.append(context + [0] * (2 * WINDOW - len(context)))
+                documents.append(document + [0] * (6 - len(document)))
                 noises.append(noise)
                 weights.append(NEGATIVE / len(noise) * (noise != word))
-    return np.array(words), np.array(contexts), np.array(noises), np.array(weights, np.float32)
+    inputs = [np.array(words), np.array(contexts), np.array(noises)]
+    if document_context:
+        inputs.append(np.array(documents))
+    return inputs, np.array(weights, np.float32)
 
 
 def scatter(n_rows, *ids_and_gradients):
@@ -72,7 +99,7 @@ def test_loss_and_gradient_of_a_small_strip_by_hand():
     token_ids = np.array([[1], [2], [0], [3]], np.int32)  # two documents, [1, 2] and [3]; the second has no context
     noise_ids = np.array([[3, 1]], np.int32)  # each with weight negative / 2 = 1, but 1 is dropped for the target 1
     loss, n_targets, (context_gradient, target_gradient, noise_gradient) = strip_gradients(
-        table, table, Blocks(token_ids, np.int32(1), noise_ids), window=1, negative=2, offset=math.log(2)
+        table, table, strip_of(token_ids, 1, noise_ids), window=1, negative=2, offset=math.log(2), document_context=0
     )
     # Token 1 has the context vector (0, 2), token 2 has (1, 0). Both products are 0, less log 2: sigmoid is 1/3.
     # The noise 3 has product 2 with the first context; noise 3 and 1 have product 1 with the second.
@@ -87,22 +114,49 @@ def test_loss_and_gradient_of_a_small_strip_by_hand():
     np.testing.assert_allclose(context_gradient[:, 0], expected, rtol=1e-5)
 
 
+def test_hidden_vectors_with_a_document_context_by_hand():
+    table = np.concatenate((np.zeros((1, 8)), np.eye(8))).astype(np.float32)
+    # A document of four tokens in two chunks of two rows, padding, and a document of one token, which sees nothing.
+    lane = np.array([1, 2, 3, 4, 0, 0, 0, 5])
+    # The first chunk sees its own sampled row 0 and row 1 of the second, that is tokens 1 and 4; the second chunk sees
+    # only the first. Between documents, pairs count for nothing.
+    strip = strip_of(lane[:, None], 1, [[6]], [[0, 1, 0, 1]], [[[1, 1, 1, 1], [1, 0, 1, 1], [1] * 4, [1] * 4]])
+    hidden, is_target, _ = context_mean(table, strip, window=1, document_context=0.8)
+    assert is_target[:, 0, 0].numpy().tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
+    window = np.array([[0, 1, 0, 0], [0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [0, 0, 1, 0]])
+    document = np.array([[0, 0, 0, 1], [0.5, 0, 0, 0.5], [1, 0, 0, 0], [1, 0, 0, 0]])
+    np.testing.assert_allclose(hidden[:4, 0, :4], 0.2 * window + 0.8 * document, atol=1e-6)
+    assert not np.any(hidden[4:])
+
+
+def test_without_sampled_words_of_the_document_the_window_counts_alone():
+    table = np.concatenate((np.zeros((1, 8)), np.eye(8))).astype(np.float32)
+    strip = strip_of([[1], [2], [0], [0]], 1, [[6]], [[0, 0]], np.zeros((1, 2, 2)))
+    hidden, _, _ = context_mean(table, strip, window=1, document_context=0.8)
+    np.testing.assert_array_equal(hidden[:2, 0, :2], [[0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize("document_context", [0, 0.5, 1])
 @pytest.mark.parametrize("shared", [True, False])
-def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(shared):
+def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(shared, document_context):
     tables = random_tables(1 if shared else 2)
     strip = random_strip()
-    token_ids, _, noise_ids = strip
-    words, contexts, noises, weights = textbook_examples(*strip)
+    token_ids, _, noise_ids, *_ = strip
+    (words, contexts, noises, *documents), weights = textbook_examples(strip, document_context)
+    if document_context == 1:  # the window is a sample of the shuffled document
+        contexts, documents = np.zeros_like(contexts), [contexts]
 
-    model = model_of(tables)
+    model = model_of(tables, document_context=document_context)
     with tf.GradientTape() as tape:
-        word_product, noise_products = model([words, contexts, noises])
+        word_product, noise_products = model([words, contexts, noises, *documents])
         expected_loss = tf.reduce_sum(tf.nn.softplus(math.log(NEGATIVE) - word_product)) + tf.reduce_sum(
             weights * tf.nn.softplus(noise_products - math.log(NEGATIVE))
         )
     expected = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(expected_loss, model.trainable_weights)]
 
-    loss, n_targets, (as_context, as_target, as_noise) = strip_gradients(tables[0], tables[-1], strip, **OPTIONS)
+    loss, n_targets, (as_context, as_target, as_noise) = strip_gradients(
+        tables[0], tables[-1], strip, **OPTIONS | {"document_context": document_context}
+    )
     assert n_targets == len(words) > 30
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
     contexts_part = [(token_ids, as_context)]
@@ -112,15 +166,17 @@ def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(share
         np.testing.assert_allclose(scatter(N_TOKENS + 1, *part), expected_gradient, atol=2e-5)
 
 
+@pytest.mark.parametrize("document_context", [0, 0.5])
 @pytest.mark.parametrize("n_strips", [1, 2, 3])
 @pytest.mark.parametrize("shared", [True, False])
-def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_strips):
+def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_strips, document_context):
+    options = OPTIONS | {"document_context": document_context}
     tables = random_tables(1 if shared else 2)
     strips = [random_strip(seed) for seed in range(n_strips)]
     occurrences = [[] for _ in tables]
     for strip in strips:
-        token_ids, _, noise_ids = strip
-        _, _, (as_context, as_target, as_noise) = strip_gradients(tables[0], tables[-1], strip, **OPTIONS)
+        token_ids, _, noise_ids, *_ = strip
+        _, _, (as_context, as_target, as_noise) = strip_gradients(tables[0], tables[-1], strip, **options)
         moved_as_one = as_context + as_target  # the shared table's row takes both as one occurrence
         occurrences[0].append((token_ids, moved_as_one if shared else as_context))
         if not shared:
@@ -130,7 +186,7 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
     variables = [tf.Variable(table) for table in tables]
     accumulators = [tf.Variable(np.full(N_TOKENS + 1, 0.5, np.float32)) for _ in tables]
     block = Blocks._make(map(np.stack, zip(*strips, strict=True)))
-    train_on_block(variables, accumulators, block, np.float32(0.1), **OPTIONS)
+    train_on_block(variables, accumulators, block, np.float32(0.1), **options)
 
     for table, variable, accumulator, parts in zip(tables, variables, accumulators, occurrences, strict=True):
         rows = np.concatenate([np.ravel(ids) for ids, _ in parts])
@@ -156,16 +212,17 @@ def test_row_wise_adagrad_by_hand():
     )
 
 
-def test_no_context_crosses_a_document_and_padding_gets_no_gradient():
+@pytest.mark.parametrize("document_context", [0, 0.5])
+def test_no_context_crosses_a_document_and_padding_gets_no_gradient(document_context):
     table = random_tables(1)[0]
     strip = random_strip()
-    token_ids = strip.token_ids
-    _, _, gradients = strip_gradients(table, table, strip, **OPTIONS)
+    token_ids, options = strip.token_ids, OPTIONS | {"document_context": document_context}
+    _, _, gradients = strip_gradients(table, table, strip, **options)
     for gradient in gradients[:2]:
         assert not np.any(gradient.numpy()[token_ids == 0])
     changed = token_ids.copy()
     changed[4, 0] = changed[4, 0] % N_TOKENS + 1  # a word of the first document
-    _, _, others = strip_gradients(table, table, strip._replace(token_ids=changed), **OPTIONS)
+    _, _, others = strip_gradients(table, table, strip._replace(token_ids=changed), **options)
     for before, after in zip(gradients[:2], others[:2], strict=True):
         assert np.any(before[3:9, 0] != after[3:9, 0])
         np.testing.assert_array_equal(before[9:, 0], after[9:, 0])
@@ -175,7 +232,7 @@ def test_no_context_crosses_a_document_and_padding_gets_no_gradient():
 def test_noise_equal_to_the_target_adds_nothing():
     table = random_tables(1)[0]
     token_ids = np.array([[3], [3], [3], [3]], np.int32)
-    strip = Blocks(token_ids, np.int32(1), np.full((1, 6), 3, np.int32))
+    strip = strip_of(token_ids, 1, np.full((1, 6), 3))
     loss, _, gradients = strip_gradients(table, table, strip, **OPTIONS | {"window": 1})
     product = float(table[3] @ table[3])  # the average of a context of 3s is the vector of 3
     assert loss.numpy() == pytest.approx(4 * math.log1p(math.exp(math.log(NEGATIVE) - product)), rel=1e-5)
@@ -192,8 +249,8 @@ def test_a_width_below_the_window_narrows_the_context():
 
 def test_extreme_products_keep_loss_and_gradient_finite():
     table = np.array([[0, 0], [30, 30], [30, 30], [-30, -30]], np.float32)
-    strip = Blocks(np.array([[1], [3]], np.int32), np.int32(1), np.array([[2, 3]], np.int32))
-    loss, _, gradients = strip_gradients(table, table, strip, window=1, negative=2, offset=math.log(2))
+    options = {"window": 1, "negative": 2, "offset": math.log(2), "document_context": 0}
+    loss, _, gradients = strip_gradients(table, table, strip_of([[1], [3]], 1, [[2, 3]]), **options)
     # Each target has product -1800 with its context, and one of its two noise words, of weight 1, has 1800.
     assert loss.numpy() == pytest.approx(2 * (1800 + math.log(2)) + 2 * (1800 - math.log(2)))
     assert all(np.isfinite(gradient).all() for gradient in gradients)
@@ -202,7 +259,7 @@ def test_extreme_products_keep_loss_and_gradient_finite():
 def test_forward_pass_is_the_textbook_one():
     tables = random_tables(2)
     words, contexts, noises = [[1], [2]], [[3, 4, 0, 0, 0, 0], [5, 6, 7, 0, 0, 0]], [[8, 9, 10], [9, 9, 1]]
-    word_product, noise_products = model_of(tables, negative=3)([np.array(words), np.array(contexts), np.array(noises)])
+    word_product, noise_products = model_of(tables)([np.array(words), np.array(contexts), np.array(noises)])
     hidden = np.stack([tables[0][[3, 4]].mean(axis=0), tables[0][[5, 6, 7]].mean(axis=0)])
     np.testing.assert_allclose(word_product, np.einsum("bd,bnd->bn", hidden, tables[1][words]), rtol=1e-5)
     np.testing.assert_allclose(noise_products, np.einsum("bd,bnd->bn", hidden, tables[1][noises]), rtol=1e-5)
@@ -223,6 +280,7 @@ def small_corpus():
         keep_probability=np.ones(N_TOKENS),
         noise_probability=np.full(N_TOKENS, 1 / N_TOKENS),
         window=WINDOW,
+        document_context=0,
         block_size=256,
         strip_size=2048,
     )
@@ -230,6 +288,7 @@ def small_corpus():
 
 def train_on(blocks, **options):
     defaults = {"n_tokens": N_TOKENS, "vector_size": VECTOR_SIZE, "negative": NEGATIVE, "shared_embedding": True}
+    defaults["document_context"] = 0
     defaults |= {"epochs": 1, "learning_rate": 0.1, "rng": np.random.default_rng(0), "callbacks": None, "verbose": 0}
     options = {**defaults, **options}
     return train(blocks, starts=[[]] * (1 if options["shared_embedding"] else 2), **options)
@@ -303,6 +362,7 @@ def test_fits_of_nearly_one_size_compile_the_step_once():
             keep_probability=np.ones(n_tokens),
             noise_probability=np.full(n_tokens, 1 / n_tokens),
             window=2,
+            document_context=0,
             block_size=128,
             strip_size=2048,
         )

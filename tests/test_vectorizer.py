@@ -108,6 +108,47 @@ def test_transform_is_the_mean_over_known_tokens(fitted):
 # Randomness
 
 
+@pytest.mark.parametrize("document_context", [0.5, 1])
+@pytest.mark.parametrize("shared_embedding", [True, False])
+def test_a_document_context_learns_topics_and_gives_the_same_bits(
+    two_topics, small, document_context, shared_embedding
+):
+    documents, topics = two_topics
+    parameters = {**small, "document_context": document_context, "shared_embedding": shared_embedding}
+    vectorizer = CBOWVectorizer(**parameters).fit(documents)
+    vectors = vectorizer.transform(documents)
+    np.testing.assert_array_equal(CBOWVectorizer(**parameters).fit_transform(documents), vectors)
+    assert LogisticRegression().fit(vectors[:10], topics[:10]).score(vectors, topics) == 1
+
+
+def test_words_that_only_share_documents_become_neighbours_by_the_document_context():
+    """Key and lock stand at the ends of a document, out of each other's window, among words that all documents have."""
+    rng = np.random.default_rng(0)
+    fillers = [f"filler{number}" for number in range(20)]
+    pairs = [("key", "lock"), ("moon", "star"), ("bread", "wine"), ("salt", "sea")]
+    documents = [
+        [pairs[pair][0], *rng.choice(fillers, 12).tolist(), pairs[pair][1]] for pair in rng.integers(0, 4, 3000)
+    ]
+
+    def n_found(document_context):
+        parameters = {"vector_size": 16, "window": 2, "sample": 0, "epochs": 10, "random_state": 0}
+        vectorizer = CBOWVectorizer(**parameters, document_context=document_context).fit(documents)
+        return sum(vectorizer.most_similar(first, topn=1)[0][0] == second for first, second in pairs)
+
+    assert n_found(0) < 4
+    assert n_found(0.8) == n_found(1) == 4
+
+
+def test_documents_of_every_length_have_a_document_context(small):
+    rng = np.random.default_rng(0)
+    words = [f"word{number}" for number in range(30)]
+    documents = [rng.choice(words, length).tolist() for length in (0, 1, 2, 3, 63, 64, 65, 1000, 100_000)]
+    for document_context in (0.5, 1):
+        vectors = CBOWVectorizer(**small, document_context=document_context).fit_transform(documents)
+        assert np.isfinite(vectors).all()
+        assert vectors[1:].any(axis=1).all()
+
+
 def test_one_random_state_gives_the_same_bits_in_one_process(two_topics, fitted, small):
     documents, _ = two_topics
     np.testing.assert_array_equal(CBOWVectorizer(**small).fit(documents).embeddings_, fitted.embeddings_)
@@ -122,10 +163,12 @@ from sk_cbow import CBOWVectorizer
 
 rng = np.random.default_rng(0)
 documents = [[str(number) for number in rng.zipf(1.3, 40) % 5000] for _ in range(3000)]
-vectorizer = CBOWVectorizer(vector_size=300, batch_size=4096, epochs=2, remove_components=2, random_state=0)
-vectors = vectorizer.fit_transform(documents)
-for array in (vectorizer.embeddings_, vectorizer.components_, vectors):
-    print(hashlib.sha256(array.tobytes()).hexdigest(), vectorizer.loss_curve_)
+parameters = {"vector_size": 300, "batch_size": 4096, "epochs": 2, "remove_components": 2, "random_state": 0}
+for document_context in (0, 0.8):
+    vectorizer = CBOWVectorizer(**parameters, document_context=document_context)
+    vectors = vectorizer.fit_transform(documents)
+    for array in (vectorizer.embeddings_, vectorizer.components_, vectors):
+        print(hashlib.sha256(array.tobytes()).hexdigest(), vectorizer.loss_curve_)
 """
 
 
@@ -402,6 +445,9 @@ def test_an_interrupted_fit_leaves_a_fitted_vectorizer_as_it_was(two_topics, mon
         ("vector_size", 0),
         ("window", 2.5),
         ("min_count", 0),
+        ("document_context", -0.1),
+        ("document_context", 1.1),
+        ("document_context", True),
         ("max_vocab", 0),
         ("sample", -1),
         ("negative", 0),
@@ -594,6 +640,8 @@ def test_many_small_fits_log_nothing():
     [
         {"vector_size": 9},
         {"window": 2},
+        {"document_context": 0.8},
+        {"document_context": 1},
         {"min_count": 280},
         {"max_vocab": 7},
         {"sample": 0.01},
@@ -626,6 +674,10 @@ def test_sizes_are_as_asked_for(two_topics, small):
     [
         {"window": 1},
         {"window": 10**6},
+        {"window": 1, "document_context": 0.5},
+        {"window": 10**6, "document_context": 0.5},
+        {"window": 1, "document_context": 1},
+        {"window": 10**6, "document_context": 1},
         {"negative": 1},
         {"negative": 100},
         {"batch_size": 1},
