@@ -1,4 +1,6 @@
-"""Token ids -> epochs of training blocks: subsample, shuffle, pack into lanes of equal length, draw noise.
+"""Rows of tokens -> epochs of training blocks: subsample, shuffle, pack into lanes of equal length, draw noise.
+
+A block holds token ids, which are rows + 1, because id 0 is padding.
 
 Documents stand one after the other, so many padding ids (0) apart that no context crosses a document's end, in one
 stream, which is cut into lanes; contexts end with the lane, too. A strip is a matrix whose columns are lanes from all
@@ -62,14 +64,16 @@ def default_strip_size(vector_size):
 
 
 class BlockMaker:
-    """Epochs of training blocks from a corpus of token ids.
+    """Epochs of training blocks from a corpus of rows.
 
     Parameters
     ----------
-    token_ids : ndarray of shape (n_occurrences,), int32
-        Ids 1..n_tokens, one document after the other.
+    rows : ndarray of shape (n_occurrences,), int32
+        Rows 0..n_tokens - 1 of tokens, one document after the other.
     offsets : ndarray of shape (n_documents + 1,)
-        Document d is ``token_ids[offsets[d]:offsets[d + 1]]``.
+        Document d is ``rows[offsets[d]:offsets[d + 1]]``.
+    token_counts : ndarray of shape (n_tokens,)
+        How often each token occurs in `rows`.
     keep_probability : ndarray of shape (n_tokens,)
         For each token, the probability that an occurrence of it takes part in an epoch.
     noise_probability : ndarray of shape (n_tokens,)
@@ -94,8 +98,10 @@ class BlockMaker:
         Blocks that an epoch needs.
     """
 
-    def __init__(self, token_ids, offsets, *, keep_probability, noise_probability, window, block_size, strip_size):
-        self.token_ids = token_ids
+    def __init__(
+        self, rows, offsets, *, token_counts, keep_probability, noise_probability, window, block_size, strip_size
+    ):
+        self.rows = rows
         self.window = window
         self.starts, self.lengths = _cut(offsets, max(block_size, TARGETS_PER_GROUP))
         self.reach = int(min(window, self.lengths.max(initial=2) - 1))
@@ -103,16 +109,15 @@ class BlockMaker:
         rows_per_group = 2 ** round(math.log2(TARGETS_PER_GROUP / n_lanes))
         self.shapes = Blocks(shape, (n_strips,), (n_strips, lane_length // rows_per_group, NOISE_PER_GROUP))
         self.block_size = math.prod(shape)
-        self.keep_probability = np.concatenate(([0], keep_probability)).astype(np.float32)  # by token id
+        self.keep_probability = keep_probability.astype(np.float32)
         self.noise_cumulative = np.cumsum(noise_probability)
-        self.n_blocks = self._blocks_an_epoch()
+        self.n_blocks = self._blocks_an_epoch(token_counts)
 
-    def _blocks_an_epoch(self):
+    def _blocks_an_epoch(self, token_counts):
         # Subsampling leaves a random number of tokens. An epoch has room for two standard deviations more than the
         # expected number, so that every epoch has the same number of blocks, known before training begins.
-        counts = np.bincount(self.token_ids, minlength=len(self.keep_probability))
-        mean = counts @ self.keep_probability
-        variance = counts @ (self.keep_probability * (1 - self.keep_probability))
+        mean = token_counts @ self.keep_probability
+        variance = token_counts @ (self.keep_probability * (1 - self.keep_probability))
         n_kept = mean + 2 * math.sqrt(variance)
         return math.ceil((n_kept + self.reach * len(self.starts)) / self.block_size)
 
@@ -154,11 +159,11 @@ class BlockMaker:
         lengths = self.lengths[pieces]
         piece = np.repeat(np.arange(len(pieces)), lengths)
         first_position = np.cumsum(lengths) - lengths
-        token_ids = self.token_ids[np.arange(len(piece)) + (self.starts[pieces] - first_position)[piece]]
-        is_kept = rng.random(len(token_ids), np.float32) < self.keep_probability[token_ids]
-        token_ids, piece = token_ids[is_kept], piece[is_kept]
-        packed = np.zeros(len(token_ids) + self.reach * len(pieces), np.int32)
-        packed[np.arange(len(token_ids)) + self.reach * piece] = token_ids
+        rows = self.rows[np.arange(len(piece)) + (self.starts[pieces] - first_position)[piece]]
+        is_kept = rng.random(len(rows), np.float32) < self.keep_probability[rows]
+        rows, piece = rows[is_kept], piece[is_kept]
+        packed = np.zeros(len(rows) + self.reach * len(pieces), np.int32)
+        packed[np.arange(len(rows)) + self.reach * piece] = rows + 1
         return packed
 
     def _noise_table(self, rng):

@@ -249,7 +249,7 @@ def _fit_model(model, accumulators, blocks, epochs, learning_rate, rng, callback
     for variable, values in zip(model.optimizer.accumulators, accumulators, strict=True):
         variable.assign(values)
     made = _epochs(blocks, n_blocks, epochs, rng)
-    progress = _Progress(len(blocks.token_ids) / n_blocks)
+    progress = _Progress(len(blocks.rows) / n_blocks)
     model.fit(
         _dataset(made, epochs * n_blocks, blocks.shapes),
         epochs=epochs,

@@ -30,7 +30,7 @@ from sk_cbow._pooling import (
 from sk_cbow._similarity import analogy_score, nearest, similarity_score
 from sk_cbow._start import from_vectors, going_on
 from sk_cbow._state import FITTED_ATTRIBUTES, fault_of
-from sk_cbow._vocabulary import NOTHING, Seen, look_up, read_corpus
+from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, look_up, read_corpus
 
 # Minor versions whose pickles this one reads. A change of parameters or fitted attributes shortens the list.
 READABLE_VERSIONS = ("0.1.",)
@@ -436,7 +436,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             token_lists(X, self.analyzer),
             min_count=self.min_count,
             max_vocab=self.max_vocab,
-            seen=earlier.seen,
+            previous=earlier.vocabulary,
         )
         n_documents = earlier.n_documents + len(corpus.offsets) - 1
         in_documents = self._documents_with_token(corpus, earlier) if self.weighting == "idf" else None
@@ -445,7 +445,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error below
             embeddings = sum(trained.tables)  # of one table or two, copied
         self._check_training(corpus, embeddings, trained.loss_curve)
-        weights = token_weights(self.weighting, corpus.seen.token_counts, in_documents, n_documents)
+        weights = token_weights(self.weighting, corpus.vocabulary.counts, in_documents, n_documents)
         components = np.empty((0, self.vector_size), np.float32)
         if goes_on and len(earlier.components) == self.remove_components:
             components = earlier.components
@@ -454,14 +454,14 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             components = principal_components(vectors, self.remove_components)
 
         fitted = {
-            "vocabulary_": corpus.seen.vocabulary,
-            "token_counts_": corpus.seen.token_counts,
+            "vocabulary_": corpus.vocabulary.rows,
+            "token_counts_": corpus.vocabulary.counts,
             "token_weights_": weights,
             "embeddings_": embeddings,
             "components_": components,
             "loss_curve_": [*earlier.loss_curve, *trained.loss_curve],
             "_progress": {
-                "left_out": corpus.seen.left_out,
+                "left_out": corpus.vocabulary.dropped_counts,
                 # inf: frozen
                 "accumulators": [np.where(np.isinf(values), 0, values) for values in trained.accumulators],
                 "rng_state": rng.bit_generator.state,
@@ -507,26 +507,30 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         tables = [fitted.context_embeddings_, fitted.target_embeddings_] if has_two_tables else [fitted.embeddings_]
         progress = dict(fitted._progress)
-        seen = Seen(fitted.vocabulary_, fitted.token_counts_, progress.pop("left_out"))
         return _Earlier(
-            seen=seen, tables=tables, components=fitted.components_, loss_curve=fitted.loss_curve_, **progress
+            vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, progress.pop("left_out")),
+            tables=tables,
+            components=fitted.components_,
+            loss_curve=fitted.loss_curve_,
+            **progress,
         )
 
     def _train(self, corpus, start, rng):
-        n_occurrences = len(corpus.token_ids)
+        n_occurrences = len(corpus.rows)
         block_size = default_block_size(n_occurrences)
         if self.batch_size != "auto":
             block_size = min(self.batch_size, max(block_size, n_occurrences))  # more would be padding
         blocks = BlockMaker(
-            corpus.token_ids,
+            corpus.rows,
             corpus.offsets,
-            keep_probability=keep_probability(corpus.seen.token_counts, self.sample),
-            noise_probability=noise_probability(corpus.seen.token_counts, self.ns_exponent),
+            token_counts=corpus.token_counts,
+            keep_probability=keep_probability(corpus.vocabulary.counts, self.sample),
+            noise_probability=noise_probability(corpus.vocabulary.counts, self.ns_exponent),
             window=self.window,
             block_size=block_size,
             strip_size=default_strip_size(self.vector_size),
         )
-        vocabulary, vocabulary_before = corpus.seen.vocabulary, start.seen.vocabulary
+        vocabulary, vocabulary_before = corpus.vocabulary.rows, start.vocabulary.rows
         known = going_on(vocabulary, vocabulary_before, start.tables, start.accumulators)  # for each table, or none
         starts = [[rows] for rows in known] or [[] for _ in range(1 if self.shared_embedding else 2)]
         if self.init_vectors is not None:
@@ -567,15 +571,15 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _documents_with_token(self, corpus, earlier):
         """Document frequency of each token; for one that had no row before, each occurrence was a document at most."""
         in_documents = document_frequency(_document_term_matrix(corpus))
-        n_before = len(earlier.seen.vocabulary)
+        n_before = len(earlier.vocabulary.rows)
         if n_before and earlier.in_documents is None:
             raise ValueError(
                 "weighting='idf' needs the documents of all calls, but was not set in the earlier ones: fit again"
             )
         if n_before:
             in_documents[:n_before] += earlier.in_documents
-            added = list(corpus.seen.vocabulary)[n_before:]
-            occurrences = np.array([earlier.seen.left_out.get(token, 0) for token in added], np.int64)
+            added = list(corpus.vocabulary.rows)[n_before:]
+            occurrences = np.array([earlier.vocabulary.dropped_counts.get(token, 0) for token in added], np.int64)
             in_documents[n_before:] += np.minimum(occurrences, earlier.n_documents)
         return in_documents
 
@@ -842,13 +846,13 @@ def _with_attributes(cls, attributes):
 
 
 def _document_term_matrix(corpus):
-    return document_term_matrix(corpus.token_ids - 1, corpus.offsets, len(corpus.seen.vocabulary))
+    return document_term_matrix(corpus.rows, corpus.offsets, len(corpus.vocabulary.rows))
 
 
 class _Earlier(NamedTuple):
     """What earlier training left; at first, nothing."""
 
-    seen: Seen = NOTHING
+    vocabulary: Vocabulary = EMPTY_VOCABULARY
     tables: list | tuple = ()
     accumulators: list | tuple = ()
     components: np.ndarray | tuple = ()

@@ -216,10 +216,11 @@ def test_one_embedding_layer_is_shared_and_two_are_not():
 
 
 def small_corpus():
-    rng = np.random.default_rng(0)
+    rows = np.random.default_rng(0).integers(0, N_TOKENS, 4000)
     return BlockMaker(
-        rng.integers(1, N_TOKENS + 1, 4000).astype(np.int32),
+        rows.astype(np.int32),
         np.arange(0, 4001, 20),
+        token_counts=np.bincount(rows, minlength=N_TOKENS),
         keep_probability=np.ones(N_TOKENS),
         noise_probability=np.full(N_TOKENS, 1 / N_TOKENS),
         window=WINDOW,
@@ -298,8 +299,9 @@ def test_fits_of_nearly_one_size_compile_the_step_once():
 
     for n_tokens in (900, 930, 950):
         blocks = BlockMaker(
-            np.arange(1, n_tokens + 1, dtype=np.int32),
+            np.arange(n_tokens, dtype=np.int32),
             np.array([0, n_tokens]),
+            token_counts=np.ones(n_tokens, int),
             keep_probability=np.ones(n_tokens),
             noise_probability=np.full(n_tokens, 1 / n_tokens),
             window=2,
