@@ -171,7 +171,7 @@ def train(
     shared_embedding,
     epochs,
     learning_rate,
-    starts,
+    row_inits,
     rng,
     callbacks,
     verbose,
@@ -184,7 +184,7 @@ def train(
     blocks : BlockMaker
     n_tokens, vector_size, negative, shared_embedding, epochs, learning_rate, callbacks, verbose
         As in `CBOWVectorizer`.
-    starts : list of one or two lists of Start
+    row_inits : list of one or two lists of RowInit
         For each table, rows that do not start at random.
     rng : numpy.random.Generator
         Decides the initial vectors and everything in the blocks.
@@ -222,7 +222,7 @@ def train(
         )
         try:
             accumulators = [np.zeros(n_rows, np.float32) for _ in model.tables]
-            for table, accumulator, of_table in zip(model.tables, accumulators, starts, strict=True):
+            for table, accumulator, of_table in zip(model.tables, accumulators, row_inits, strict=True):
                 draw_small_vectors(table.value, n_tokens, rng)
                 for rows, vectors, values in of_table:
                     write_rows(table.value, rows + 1, vectors)

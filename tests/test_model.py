@@ -233,7 +233,7 @@ def train_on(blocks, **options):
     defaults = {"n_tokens": N_TOKENS, "vector_size": VECTOR_SIZE, "negative": NEGATIVE, "shared_embedding": True}
     defaults |= {"epochs": 1, "learning_rate": 0.1, "rng": np.random.default_rng(0), "callbacks": None, "verbose": 0}
     options = {**defaults, **options}
-    return train(blocks, starts=[[]] * (1 if options["shared_embedding"] else 2), **options)
+    return train(blocks, row_inits=[[]] * (1 if options["shared_embedding"] else 2), **options)
 
 
 @pytest.mark.parametrize("shared", [True, False])
