@@ -527,17 +527,20 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         blocks = self._block_maker(corpus)
         row_inits = self._row_inits(corpus.vocabulary.rows, previous)
 
-        from sk_cbow._model import train  # here, because it imports TensorFlow
+        from sk_cbow._model import ModelConfig, train  # here, because it imports TensorFlow
 
-        return train(
-            blocks,
+        config = ModelConfig(
             n_tokens=len(corpus.vocabulary.rows),
             vector_size=self.vector_size,
-            negative=self.negative,
             shared_embedding=self.shared_embedding,
+            negative=self.negative,
+        )
+        return train(
+            blocks,
+            config,
+            row_inits,
             epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            row_inits=row_inits,
+            learning_rates=(self.learning_rate, 0.0),
             rng=rng,
             callbacks=self.callbacks,
             verbose=self.verbose,

@@ -9,6 +9,7 @@ from sk_cbow import _model
 from sk_cbow._blocks import BlockMaker, Blocks
 from sk_cbow._model import (
     CBOW,
+    ModelConfig,
     Occurrences,
     RowWiseAdagrad,
     gradients_of_strips,
@@ -17,6 +18,7 @@ from sk_cbow._model import (
     train_on_block,
     update_tables,
 )
+from sk_cbow._start import RowInit
 
 N_TOKENS, VECTOR_SIZE, WINDOW, NEGATIVE = 12, 5, 3, 4
 OPTIONS = {"window": WINDOW, "negative": NEGATIVE, "offset": math.log(NEGATIVE)}
@@ -230,10 +232,12 @@ def small_corpus():
 
 
 def train_on(blocks, **options):
-    defaults = {"n_tokens": N_TOKENS, "vector_size": VECTOR_SIZE, "negative": NEGATIVE, "shared_embedding": True}
-    defaults |= {"epochs": 1, "learning_rate": 0.1, "rng": np.random.default_rng(0), "callbacks": None, "verbose": 0}
-    options = {**defaults, **options}
-    return train(blocks, row_inits=[[]] * (1 if options["shared_embedding"] else 2), **options)
+    config = ModelConfig(n_tokens=N_TOKENS, vector_size=VECTOR_SIZE, negative=NEGATIVE, shared_embedding=True)
+    config = config._replace(**{name: options.pop(name) for name in config._fields if name in options})
+    row_inits = [[]] * (1 if config.shared_embedding else 2)
+    defaults = {"epochs": 1, "rng": np.random.default_rng(0), "callbacks": None, "verbose": 0}
+    rates = {"learning_rates": (options.pop("learning_rate", 0.1), 0.0)}
+    return train(blocks, config, row_inits, **defaults | rates | options)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -286,6 +290,24 @@ def test_initial_vectors_are_small_and_padding_and_spare_rows_zero():
     np.testing.assert_allclose(first.min(axis=0), -0.05, atol=1e-3)
     np.testing.assert_allclose(first.max(axis=0), 0.05, atol=1e-3)
     assert (first[1:3001] != second[1:3001]).any(axis=1).all()
+
+
+def test_given_rows_and_accumulators_are_written_over_the_random_ones():
+    table, accumulator = keras.Variable(np.zeros((8, 2), np.float32)), keras.Variable(np.zeros(8, np.float32))
+    first = RowInit(np.array([0, 2], np.int32), np.array([[1, 2], [3, 4]], np.float32), np.array([5, 6], np.float32))
+    second = RowInit(np.array([2], np.int32), np.array([[7, 8]], np.float32), np.array([np.inf], np.float32))
+    _model.initialize([table], [accumulator], 4, [[first, second]], np.random.default_rng(0))
+    np.testing.assert_array_equal(table[1], [1, 2])
+    np.testing.assert_array_equal(table[3], [7, 8])
+    np.testing.assert_array_equal(accumulator, [0, 5, 0, np.inf, 0, 0, 0, 0])
+    assert (np.abs(table.numpy()[[2, 4]]) > 0).all()
+    assert (np.abs(table.numpy()[[2, 4]]) <= 0.25).all()
+    assert not table.numpy()[[0, 5, 6, 7]].any()
+
+
+def test_learning_rate_goes_from_the_first_to_the_last_of_a_pair():
+    schedule = _model.linear_schedule((0.3, 0.1), 4)
+    np.testing.assert_allclose([schedule(step) for step in range(6)], [0.3, 0.25, 0.2, 0.15, 0.1, 0.1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_rows", [2, 64, 65, 4000, 4096, 4097, 10**6])
