@@ -1,4 +1,6 @@
-"""Token ids -> epochs of training blocks: subsample, shuffle, pack into lanes of equal length, draw noise and contexts.
+"""Rows of tokens -> epochs of training blocks: subsample, shuffle, pack into lanes, draw noise and contexts.
+
+A block holds token ids, which are rows + 1, because id 0 is padding.
 
 Documents stand one after the other, so many padding ids (0) apart that no context crosses a document's end, in one
 stream, which is cut into lanes; contexts end with the lane, too. A strip is a matrix whose columns are lanes from all
@@ -73,14 +75,16 @@ def default_strip_size(vector_size):
 
 
 class BlockMaker:
-    """Epochs of training blocks from a corpus of token ids.
+    """Epochs of training blocks from a corpus of rows.
 
     Parameters
     ----------
-    token_ids : ndarray of shape (n_occurrences,), int32
-        Ids 1..n_tokens, one document after the other.
+    rows : ndarray of shape (n_occurrences,), int32
+        Rows 0..n_tokens - 1 of tokens, one document after the other.
     offsets : ndarray of shape (n_documents + 1,)
-        Document d is ``token_ids[offsets[d]:offsets[d + 1]]``.
+        Document d is ``rows[offsets[d]:offsets[d + 1]]``.
+    token_counts : ndarray of shape (n_tokens,)
+        How often each token occurs in `rows`.
     keep_probability : ndarray of shape (n_tokens,)
         For each token, the probability that an occurrence of it takes part in an epoch.
     noise_probability : ndarray of shape (n_tokens,)
@@ -112,9 +116,10 @@ class BlockMaker:
 
     def __init__(
         self,
-        token_ids,
+        rows,
         offsets,
         *,
+        token_counts,
         keep_probability,
         noise_probability,
         window,
@@ -122,7 +127,7 @@ class BlockMaker:
         block_size,
         strip_size,
     ):
-        self.token_ids = token_ids
+        self.rows = rows
         self.window = window
         self.starts, self.lengths = _cut(offsets, max(block_size, TARGETS_PER_GROUP))
         self.reach = int(min(window, self.lengths.max(initial=2) - 1))
@@ -140,16 +145,15 @@ class BlockMaker:
             chunk_pairs=(n_strips, n_spans, n_chunks, n_chunks),
         )
         self.block_size = math.prod(shape)
-        self.keep_probability = np.concatenate(([0], keep_probability)).astype(np.float32)  # by token id
+        self.keep_probability = keep_probability.astype(np.float32)
         self.noise_cumulative = np.cumsum(noise_probability)
-        self.n_blocks = self._blocks_an_epoch()
+        self.n_blocks = self._blocks_an_epoch(token_counts)
 
-    def _blocks_an_epoch(self):
+    def _blocks_an_epoch(self, token_counts):
         # Subsampling leaves a random number of tokens. An epoch has room for two standard deviations more than the
         # expected number, so that every epoch has the same number of blocks, known before training begins.
-        counts = np.bincount(self.token_ids, minlength=len(self.keep_probability))
-        mean = counts @ self.keep_probability
-        variance = counts @ (self.keep_probability * (1 - self.keep_probability))
+        mean = token_counts @ self.keep_probability
+        variance = token_counts @ (self.keep_probability * (1 - self.keep_probability))
         n_kept = mean + 2 * math.sqrt(variance)
         return math.ceil((n_kept + self.gap * len(self.starts)) / self.block_size)
 
@@ -191,13 +195,13 @@ class BlockMaker:
         lengths = self.lengths[pieces]
         piece = np.repeat(np.arange(len(pieces)), lengths)
         first_position = np.cumsum(lengths) - lengths
-        token_ids = self.token_ids[np.arange(len(piece)) + (self.starts[pieces] - first_position)[piece]]
-        is_kept = rng.random(len(token_ids), np.float32) < self.keep_probability[token_ids]
-        token_ids, piece = token_ids[is_kept], piece[is_kept]
+        rows = self.rows[np.arange(len(piece)) + (self.starts[pieces] - first_position)[piece]]
+        is_kept = rng.random(len(rows), np.float32) < self.keep_probability[rows]
+        rows, piece = rows[is_kept], piece[is_kept]
         if self.is_shuffled:
-            token_ids = token_ids[np.argsort(piece + rng.random(len(piece)))]
-        packed = np.zeros(len(token_ids) + self.gap * len(pieces), np.int32)
-        packed[np.arange(len(token_ids)) + self.gap * piece] = token_ids
+            rows = rows[np.argsort(piece + rng.random(len(piece)))]
+        packed = np.zeros(len(rows) + self.gap * len(pieces), np.int32)
+        packed[np.arange(len(rows)) + self.gap * piece] = rows + 1
         return packed
 
     def _noise_table(self, rng):

@@ -135,6 +135,20 @@ class RowWiseAdagrad(keras.optimizers.Optimizer):
         self.accumulators = [self.add_variable((table.shape[0],), dtype="float32") for table in variables]
 
 
+class ModelConfig(NamedTuple):
+    """What a model is made of, as in `CBOWVectorizer`; the window is that of its blocks."""
+
+    n_tokens: int
+    vector_size: int
+    shared_embedding: bool
+    negative: int
+    document_context: float = 0
+    # None is log(negative): the optimum of negative sampling is the pointwise mutual information less log k (Levy &
+    # Goldberg, 2014), and a shared table, in which unrelated words are orthogonal, could not reach that offset through
+    # its vectors.
+    offset: float | None = None
+
+
 class Trained(NamedTuple):
     """What training has made of the tables, each of one or two; rows are those of the tokens."""
 
@@ -167,8 +181,9 @@ def _eager_scope():
 
 
 @contextmanager
-def _memory_for(n_tables, n_tokens, vector_size, block_shape):
+def _memory_for(config, block_shape):
     """Ask for the memory of a fit before XLA does, which ends the process where it gets none."""
+    n_tables, n_tokens, vector_size = 1 if config.shared_embedding else 2, config.n_tokens, config.vector_size
     n_strips, lane_length, n_lanes = block_shape
     numbers_of_strip = lane_length * n_lanes * vector_size
     # Measured for sizes that are large in each: copies of the tables, gradients of a block, and what two strips need.
@@ -183,37 +198,21 @@ def _memory_for(n_tables, n_tokens, vector_size, block_shape):
         ) from error
 
 
-def train(
-    blocks,
-    *,
-    n_tokens,
-    vector_size,
-    negative,
-    document_context,
-    shared_embedding,
-    epochs,
-    learning_rate,
-    starts,
-    rng,
-    callbacks,
-    verbose,
-    offset=None,
-):
-    """Train a model on epochs of blocks.
+def train(blocks, config, row_inits, *, epochs, learning_rates, rng, callbacks, verbose):
+    """Build a model, initialize it and train it on epochs of blocks.
 
     Parameters
     ----------
     blocks : BlockMaker
-    n_tokens, vector_size, negative, document_context, shared_embedding, epochs, learning_rate, callbacks, verbose
-        As in `CBOWVectorizer`.
-    starts : list of one or two lists of Start
+    config : ModelConfig
+    row_inits : list of one or two lists of RowInit
         For each table, rows that do not start at random.
+    learning_rates : pair of floats
+        The first and the last, between which it falls linearly from block to block.
     rng : numpy.random.Generator
         Decides the initial vectors and everything in the blocks.
-    offset : float, optional
-        By default log(negative): the optimum of negative sampling is the pointwise mutual information less log k (Levy
-        & Goldberg, 2014), and a shared table, in which unrelated words are orthogonal, could not reach that offset
-        through its vectors.
+    epochs, callbacks, verbose
+        As in `CBOWVectorizer`.
 
     Returns
     -------
@@ -228,53 +227,88 @@ def train(
     TypeError
         If something in `callbacks` is no Keras callback, or cannot be copied.
     """
-    n_tables = 1 if shared_embedding else 2
-    with _eager_scope(), _memory_for(n_tables, n_tokens, vector_size, blocks.shapes.token_ids):
+    with _eager_scope(), _memory_for(config, blocks.shapes.token_ids):
         callbacks = _listed(callbacks)
         # Blocks are made ahead; where a callback ends training, their generator has come nobody knows how far.
         block_rng = np.random.default_rng(rng.integers(2**63, size=2))
-        n_rows = _with_spare_rows(n_tokens + 1)
-        model = CBOW(
-            n_rows,
-            vector_size,
-            shared_embedding=shared_embedding,
-            window=blocks.reach,
-            negative=negative,
-            offset=math.log(negative) if offset is None else offset,
-            document_context=document_context,
-        )
+        n_blocks, blocks_per_call = _whole_calls(blocks.n_blocks)
+        model = build_model(config, blocks.reach)
         try:
-            accumulators = [np.zeros(n_rows, np.float32) for _ in model.tables]
-            for table, accumulator, of_table in zip(model.tables, accumulators, starts, strict=True):
-                draw_small_vectors(table.value, n_tokens, rng)
-                for rows, vectors, values in of_table:
-                    write_rows(table.value, rows + 1, vectors)
-                    accumulator[rows + 1] = values
-            loss_curve = _fit_model(model, accumulators, blocks, epochs, learning_rate, block_rng, callbacks, verbose)
+            optimizer = RowWiseAdagrad(linear_schedule(learning_rates, epochs * n_blocks))
+            optimizer.build(model.tables)
+            initialize(model.tables, optimizer.accumulators, config.n_tokens, row_inits, rng)
+            model.compile(optimizer, jit_compile=False, steps_per_execution=blocks_per_call)
+            loss_curve = _fit_model(model, blocks, n_blocks, epochs, block_rng, callbacks, verbose)
             return Trained(
                 # Views, for a copy of large tables takes seconds.
-                [np.asarray(tf.convert_to_tensor(table))[1 : n_tokens + 1] for table in model.tables],
-                [accumulator.numpy()[1 : n_tokens + 1] for accumulator in model.optimizer.accumulators],
+                [np.asarray(tf.convert_to_tensor(table))[1 : config.n_tokens + 1] for table in model.tables],
+                [accumulator.numpy()[1 : config.n_tokens + 1] for accumulator in optimizer.accumulators],
                 loss_curve,
             )
         finally:
             # A compiled model is a web of reference cycles that holds some MB; waiting for Python's own collection,
             # fits in one process would pile up. The oldest generation, all of TensorFlow, takes a quarter of a second.
-            del model
+            model = optimizer = None
             gc.collect(1)
 
 
-def _fit_model(model, accumulators, blocks, epochs, learning_rate, rng, callbacks, verbose):
-    n_blocks, blocks_per_call = _whole_calls(blocks.n_blocks)
-    schedule = keras.optimizers.schedules.PolynomialDecay(learning_rate, epochs * n_blocks, end_learning_rate=0.0)
-    model.compile(RowWiseAdagrad(schedule), jit_compile=False, steps_per_execution=blocks_per_call)
-    model.optimizer.build(model.tables)
-    for variable, values in zip(model.optimizer.accumulators, accumulators, strict=True):
-        variable.assign(values)
-    made = _epochs(blocks, n_blocks, epochs, rng)
-    progress = _Progress(len(blocks.token_ids) / n_blocks)
+def build_model(config, window):
+    """Build the model of a configuration, with tables of zeros.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    window : int
+        Maximum number of context words on each side.
+
+    Returns
+    -------
+    model : CBOW
+    """
+    return CBOW(
+        _with_spare_rows(config.n_tokens + 1),
+        config.vector_size,
+        shared_embedding=config.shared_embedding,
+        window=window,
+        negative=config.negative,
+        offset=math.log(config.negative) if config.offset is None else config.offset,
+        document_context=config.document_context,
+    )
+
+
+def initialize(tables, accumulators, n_tokens, row_inits, rng):
+    """Set the rows of tokens to small random vectors, and some of them to given vectors and accumulators.
+
+    Parameters
+    ----------
+    tables, accumulators : lists of one or two Keras variables
+        As in `CBOW` and `RowWiseAdagrad`, all zero.
+    n_tokens : int
+    row_inits : list of one or two lists of RowInit
+        For each table; of several for the same row, the last counts.
+    rng : numpy.random.Generator
+    """
+    for table, accumulator, inits in zip(tables, accumulators, row_inits, strict=True):
+        draw_small_vectors(table.value, n_tokens, rng)
+        values = np.zeros(accumulator.shape, np.float32)
+        for init in inits:
+            write_rows(table.value, init.rows + 1, init.vectors)
+            values[init.rows + 1] = init.accumulators
+        accumulator.assign(values)
+
+
+def linear_schedule(learning_rates, n_blocks):
+    """The learning rate of each of `n_blocks` blocks, from the first of a pair of learning rates to the last."""
+    first, last = learning_rates
+    return keras.optimizers.schedules.PolynomialDecay(first, n_blocks, end_learning_rate=last)
+
+
+def _fit_model(model, blocks, n_blocks, epochs, rng, callbacks, verbose):
+    """Train a compiled model on epochs of `n_blocks` blocks, and return the loss of each."""
+    block_iterator = _epochs(blocks, n_blocks, epochs, rng)
+    progress = _Progress(len(blocks.rows) / n_blocks)
     model.fit(
-        _dataset(made, epochs * n_blocks, blocks.shapes),
+        _dataset(block_iterator, epochs * n_blocks, blocks.shapes),
         epochs=epochs,
         steps_per_epoch=n_blocks,
         shuffle=False,
@@ -291,16 +325,18 @@ def _listed(callbacks):
     if not isinstance(listed, Iterable):
         raise TypeError(f"the function callbacks gave {listed!r}: it has to list Keras callbacks")
     listed = list(listed)
-    for place, callback in enumerate(listed):
+    for position, callback in enumerate(listed):
         if not isinstance(callback, keras.callbacks.Callback):
-            raise TypeError(f"callbacks[{place}] is {callback!r}: pass Keras callbacks, or a function that lists them")
+            raise TypeError(
+                f"callbacks[{position}] is {callback!r}: pass Keras callbacks, or a function that lists them"
+            )
         if not callable(callbacks):
             # A callback holds what it was trained with; a vectorizer with such could not be cloned or pickled.
             try:
-                listed[place] = copy.deepcopy(callback)
+                listed[position] = copy.deepcopy(callback)
             except Exception as error:
                 raise TypeError(
-                    f"callbacks[{place}], {callback!r}, cannot be copied ({error}): pass a function that lists the "
+                    f"callbacks[{position}], {callback!r}, cannot be copied ({error}): pass a function that lists the "
                     "callbacks"
                 ) from error
     return listed

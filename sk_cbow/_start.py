@@ -1,4 +1,4 @@
-"""Earlier training, and vectors that the user gives -> rows of the tables that do not start at random."""
+"""Previous training, and vectors that the user gives -> rows of the tables that do not start at random."""
 
 import reprlib
 from typing import NamedTuple
@@ -8,33 +8,33 @@ import numpy as np
 LARGEST_NUMBER = 1e15  # in float32, losses that sum up products of such vectors are still finite
 
 
-class Start(NamedTuple):
-    """Some rows of a table at the start of training."""
+class RowInit(NamedTuple):
+    """Initial values of some rows of a table."""
 
     rows: np.ndarray  # (n,) int32
     vectors: np.ndarray  # (n, vector_size) float32
     accumulators: np.ndarray  # (n,) float32, of row-wise Adagrad; a row with inf stays as it is
 
 
-def going_on(vocabulary, vocabulary_before, tables, accumulators):
-    """What a token had before, it has again.
+def rows_from_previous(vocabulary, previous_vocabulary, tables, accumulators):
+    """Vectors of tokens trained before, with their state of Adagrad.
 
     Parameters
     ----------
-    vocabulary, vocabulary_before : dict
+    vocabulary, previous_vocabulary : dict
         Token -> row.
-    tables : list of ndarrays of shape (n_tokens_before, vector_size)
-    accumulators : list of ndarrays of shape (n_tokens_before,)
+    tables : list of ndarrays of shape (n_previous_tokens, vector_size)
+    accumulators : list of ndarrays of shape (n_previous_tokens,)
 
     Returns
     -------
-    starts : list of Start
+    row_inits : list of RowInit
         One for each table.
     """
-    both = [(row, vocabulary_before[token]) for token, row in vocabulary.items() if token in vocabulary_before]
-    rows, rows_before = np.array(both, np.int32).reshape(-1, 2).T
+    both = [(row, previous_vocabulary[token]) for token, row in vocabulary.items() if token in previous_vocabulary]
+    rows, previous_rows = np.array(both, np.int32).reshape(-1, 2).T
     return [
-        Start(rows, table[rows_before], of_table[rows_before])
+        RowInit(rows, table[previous_rows], of_table[previous_rows])
         for table, of_table in zip(tables, accumulators, strict=True)
     ]
 
@@ -54,7 +54,7 @@ def from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
 
     Returns
     -------
-    start : Start
+    row_init : RowInit
 
     Raises
     ------
@@ -83,7 +83,7 @@ def from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
         rows.append(row)
         vectors.append(vector[None].astype(np.float32))
     accumulators = np.full(len(rows), np.inf if freeze else 0, np.float32)
-    return Start(np.array(rows, np.int32), np.concatenate(vectors), accumulators)
+    return RowInit(np.array(rows, np.int32), np.concatenate(vectors), accumulators)
 
 
 def _numbers(values):

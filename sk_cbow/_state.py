@@ -16,7 +16,7 @@ SHAPES = {
 }
 FITTED_ATTRIBUTES = {*SHAPES, "vocabulary_", "loss_curve_", "n_iter_", "_progress"}
 NEEDED_BY_TRANSFORM = {"vocabulary_", "embeddings_", "token_weights_", "components_"}
-IN_PROGRESS = {"left_out", "accumulators", "rng_state", "n_documents", "in_documents"}
+TRAINING_STATE = {"left_out", "accumulators", "rng_state", "n_documents", "in_documents"}
 
 
 def fault_of(attributes):
@@ -40,7 +40,7 @@ def fault_of(attributes):
     arrays = [(name, attributes[name], shape) for name, shape in SHAPES.items() if name in attributes]
     if "_progress" in attributes:
         progress = attributes["_progress"]
-        if not isinstance(progress, dict) or progress.keys() != IN_PROGRESS:
+        if not isinstance(progress, dict) or progress.keys() != TRAINING_STATE:
             return "without the state of its training"
         arrays += [("the state of Adagrad", values, ("n_tokens",)) for values in progress["accumulators"]]
         if progress["in_documents"] is not None:

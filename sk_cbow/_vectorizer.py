@@ -28,9 +28,9 @@ from sk_cbow._pooling import (
     without_components,
 )
 from sk_cbow._similarity import analogy_score, nearest, similarity_score
-from sk_cbow._start import from_vectors, going_on
+from sk_cbow._start import from_vectors, rows_from_previous
 from sk_cbow._state import FITTED_ATTRIBUTES, fault_of
-from sk_cbow._vocabulary import NOTHING, Seen, look_up, read_corpus
+from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, look_up, read_corpus
 
 # Minor versions whose pickles this one reads. A change of parameters or fitted attributes shortens the list.
 READABLE_VERSIONS = ("0.1.",)
@@ -427,67 +427,52 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ['tea', 'milk', 'cup', 'car', 'road']
         """
         self._validate_params()  # which scikit-learn leaves out once an estimator is fitted
-        self._fit(X, goes_on=hasattr(self, "embeddings_"))
+        self._fit(X, incremental=hasattr(self, "embeddings_"))
         return self
 
-    def _fit(self, X, goes_on=False):
+    def _fit(self, X, incremental=False):
         """Fit, and return the corpus with a view of the fitted vectorizer."""
         # Neither parameters that another thread sets nor NumPy's numbers, which overflow, get into training.
         parameters = {name: getattr(self, name) for name in self._get_param_names()}
         plain = {name: value.item() for name, value in parameters.items() if isinstance(value, np.generic)}
-        corpus, fitted = _with_attributes(type(self), vars(self) | plain)._corpus_and_attributes(X, goes_on)
+        corpus, fitted = _with_attributes(type(self), vars(self) | plain)._corpus_and_attributes(X, incremental)
         others = {name: value for name, value in vars(self).copy().items() if name not in FITTED_ATTRIBUTES}
         self.__dict__ = others | fitted  # one assignment: other threads see the old attributes or the new ones
         return corpus, _with_attributes(type(self), others | fitted)
 
-    def _corpus_and_attributes(self, X, goes_on):
-        """Read the documents, train, and return the corpus and the fitted attributes."""
+    def _corpus_and_attributes(self, X, incremental):
+        """Read the documents, train, weigh, and return the corpus with the attributes to set."""
         self._check_parameters()
-        start = self._earlier() if goes_on or self.warm_start else _Earlier()  # whose vectors training starts from
-        earlier = start if goes_on else _Earlier()  # what this call adds to
+        initial = self._training_state() if incremental or self.warm_start else TrainingState()  # vectors to start from
+        previous = initial if incremental else TrainingState()  # counts, documents and losses to add to
+
+        documents = token_lists(X, self.analyzer)
         corpus = read_corpus(
-            token_lists(X, self.analyzer),
-            min_count=self.min_count,
-            max_vocab=self.max_vocab,
-            seen=earlier.seen,
+            documents, min_count=self.min_count, max_vocab=self.max_vocab, previous=previous.vocabulary
         )
-        n_documents = earlier.n_documents + len(corpus.offsets) - 1
-        in_documents = self._documents_with_token(corpus, earlier) if self.weighting == "idf" else None
-        rng = _generator(earlier.rng_state if goes_on else self.random_state)
-        trained = self._train(corpus, start, rng)
+        n_documents = previous.n_documents + len(corpus.offsets) - 1
+        in_documents = self._documents_with_token(corpus, previous)
+
+        rng = _generator(previous.rng_state if incremental else self.random_state)
+        trained = self._train(corpus, initial, rng)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error below
             embeddings = sum(trained.tables)  # of one table or two, copied
         self._check_training(corpus, embeddings, trained.loss_curve)
-        weights = token_weights(self.weighting, corpus.seen.token_counts, in_documents, n_documents)
-        components = np.empty((0, self.vector_size), np.float32)
-        if goes_on and len(earlier.components) == self.remove_components:
-            components = earlier.components
-        elif self.remove_components:
-            vectors = mean_vectors(_document_term_matrix(corpus), weights, embeddings)
-            components = principal_components(vectors, self.remove_components)
 
-        fitted = {
-            "vocabulary_": corpus.seen.vocabulary,
-            "token_counts_": corpus.seen.token_counts,
-            "token_weights_": weights,
-            "embeddings_": embeddings,
-            "components_": components,
-            "loss_curve_": [*earlier.loss_curve, *trained.loss_curve],
-            "_progress": {
-                "left_out": corpus.seen.left_out,
-                # inf: frozen
-                "accumulators": [np.where(np.isinf(values), 0, values) for values in trained.accumulators],
-                "rng_state": rng.bit_generator.state,
-                "n_documents": n_documents,
-                "in_documents": in_documents,
-            },
-        }
-        fitted["n_iter_"] = len(fitted["loss_curve_"])
-        if self.weighting == "idf":
-            fitted["idf_"] = weights
-        if not self.shared_embedding:
-            fitted["context_embeddings_"], fitted["target_embeddings_"] = map(np.array, trained.tables)
-        return corpus, fitted
+        weights = token_weights(self.weighting, corpus.vocabulary.counts, in_documents, n_documents)
+        components = self._components(corpus, weights, embeddings, previous)
+
+        state = TrainingState(
+            vocabulary=corpus.vocabulary,
+            tables=[embeddings] if self.shared_embedding else list(map(np.array, trained.tables)),
+            accumulators=[np.where(np.isinf(values), 0, values) for values in trained.accumulators],  # inf: frozen
+            components=components,
+            loss_curve=[*previous.loss_curve, *trained.loss_curve],
+            rng_state=rng.bit_generator.state,
+            n_documents=n_documents,
+            in_documents=in_documents,
+        )
+        return corpus, self._fitted_attributes(state, embeddings, weights)
 
     def _check_parameters(self):
         if self.remove_components >= self.vector_size:
@@ -501,10 +486,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 "one is given; share the embedding, or do not freeze"
             )
 
-    def _earlier(self):
-        """What earlier training left, for `fit` to start from and `partial_fit` to go on."""
+    def _training_state(self):
+        """The state of training that the fitted attributes hold; the empty one before the first fit."""
         if not hasattr(self, "embeddings_"):
-            return _Earlier()
+            return TrainingState()
         fitted = fitted_view(self)
         if not hasattr(fitted, "_progress"):
             raise ValueError(
@@ -518,52 +503,92 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"they were {fitted._n_features_out} and {not has_two_tables}: set them back, or fit anew with "
                 "warm_start=False"
             )
-        tables = [fitted.context_embeddings_, fitted.target_embeddings_] if has_two_tables else [fitted.embeddings_]
         progress = dict(fitted._progress)
-        seen = Seen(fitted.vocabulary_, fitted.token_counts_, progress.pop("left_out"))
-        return _Earlier(
-            seen=seen, tables=tables, components=fitted.components_, loss_curve=fitted.loss_curve_, **progress
+        return TrainingState(
+            vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, progress.pop("left_out")),
+            tables=[fitted.context_embeddings_, fitted.target_embeddings_] if has_two_tables else [fitted.embeddings_],
+            components=fitted.components_,
+            loss_curve=fitted.loss_curve_,
+            **progress,
         )
 
-    def _train(self, corpus, start, rng):
-        n_occurrences = len(corpus.token_ids)
+    def _fitted_attributes(self, state, embeddings, weights):
+        """The fitted attributes that hold a state of training, as plain data."""
+        fitted = {
+            "vocabulary_": state.vocabulary.rows,
+            "token_counts_": state.vocabulary.counts,
+            "token_weights_": weights,
+            "embeddings_": embeddings,
+            "components_": state.components,
+            "loss_curve_": state.loss_curve,
+            "_progress": {
+                "left_out": state.vocabulary.dropped_counts,
+                "accumulators": state.accumulators,
+                "rng_state": state.rng_state,
+                "n_documents": state.n_documents,
+                "in_documents": state.in_documents,
+            },
+            "n_iter_": len(state.loss_curve),
+        }
+        if self.weighting == "idf":
+            fitted["idf_"] = weights
+        if not self.shared_embedding:
+            fitted["context_embeddings_"], fitted["target_embeddings_"] = state.tables
+        return fitted
+
+    def _train(self, corpus, previous, rng):
+        blocks = self._block_maker(corpus)
+        row_inits = self._row_inits(corpus.vocabulary.rows, previous)
+
+        from sk_cbow._model import ModelConfig, train  # here, because it imports TensorFlow
+
+        config = ModelConfig(
+            n_tokens=len(corpus.vocabulary.rows),
+            vector_size=self.vector_size,
+            shared_embedding=self.shared_embedding,
+            negative=self.negative,
+            document_context=self.document_context,
+        )
+        return train(
+            blocks,
+            config,
+            row_inits,
+            epochs=self.epochs,
+            learning_rates=(self.learning_rate, 0.0),
+            rng=rng,
+            callbacks=self.callbacks,
+            verbose=self.verbose,
+        )
+
+    def _block_maker(self, corpus):
+        n_occurrences = len(corpus.rows)
         block_size = default_block_size(n_occurrences)
         if self.batch_size != "auto":
             block_size = min(self.batch_size, max(block_size, n_occurrences))  # more would be padding
-        blocks = BlockMaker(
-            corpus.token_ids,
+        return BlockMaker(
+            corpus.rows,
             corpus.offsets,
-            keep_probability=keep_probability(corpus.seen.token_counts, self.sample),
-            noise_probability=noise_probability(corpus.seen.token_counts, self.ns_exponent),
+            token_counts=corpus.token_counts,
+            keep_probability=keep_probability(corpus.vocabulary.counts, self.sample),
+            noise_probability=noise_probability(corpus.vocabulary.counts, self.ns_exponent),
             window=self.window,
             document_context=self.document_context,
             block_size=block_size,
             strip_size=default_strip_size(self.vector_size),
         )
-        vocabulary, vocabulary_before = corpus.seen.vocabulary, start.seen.vocabulary
-        known = going_on(vocabulary, vocabulary_before, start.tables, start.accumulators)  # for each table, or none
-        starts = [[rows] for rows in known] or [[] for _ in range(1 if self.shared_embedding else 2)]
+
+    def _row_inits(self, vocabulary, previous):
+        """For each table, the rows that do not start at random."""
+        known = previous.vocabulary.rows
+        trained = rows_from_previous(vocabulary, known, previous.tables, previous.accumulators)
+        row_inits = [[rows] for rows in trained] or [[] for _ in range(1 if self.shared_embedding else 2)]
         if self.init_vectors is not None:
-            new = {token: row for token, row in vocabulary.items() if token not in vocabulary_before}
-            starting = vocabulary if self.freeze_init else new
-            starts[0].append(from_vectors(starting, self.init_vectors, self.vector_size, freeze=self.freeze_init))
-
-        from sk_cbow._model import train  # here, because it imports TensorFlow
-
-        return train(
-            blocks,
-            n_tokens=len(vocabulary),
-            vector_size=self.vector_size,
-            negative=self.negative,
-            document_context=self.document_context,
-            shared_embedding=self.shared_embedding,
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            starts=starts,
-            rng=rng,
-            callbacks=self.callbacks,
-            verbose=self.verbose,
-        )
+            new = {token: row for token, row in vocabulary.items() if token not in known}
+            given = from_vectors(
+                vocabulary if self.freeze_init else new, self.init_vectors, self.vector_size, freeze=self.freeze_init
+            )
+            row_inits[0].append(given)
+        return row_inits
 
     def _check_training(self, corpus, embeddings, loss_curve):
         # Averages of vectors whose lengths are finite are finite, too, with and without components.
@@ -579,20 +604,34 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 stacklevel=6,
             )
 
-    def _documents_with_token(self, corpus, earlier):
-        """Document frequency of each token; for one that had no row before, each occurrence was a document at most."""
+    def _documents_with_token(self, corpus, previous):
+        """Document frequency of each token, which only idf needs.
+
+        A token that had no row before counts as if each of its previous occurrences had been in another document.
+        """
+        if self.weighting != "idf":
+            return None
         in_documents = document_frequency(_document_term_matrix(corpus))
-        n_before = len(earlier.seen.vocabulary)
-        if n_before and earlier.in_documents is None:
+        n_before = len(previous.vocabulary.rows)
+        if n_before and previous.in_documents is None:
             raise ValueError(
                 "weighting='idf' needs the documents of all calls, but was not set in the earlier ones: fit again"
             )
         if n_before:
-            in_documents[:n_before] += earlier.in_documents
-            added = list(corpus.seen.vocabulary)[n_before:]
-            occurrences = np.array([earlier.seen.left_out.get(token, 0) for token in added], np.int64)
-            in_documents[n_before:] += np.minimum(occurrences, earlier.n_documents)
+            in_documents[:n_before] += previous.in_documents
+            added = list(corpus.vocabulary.rows)[n_before:]
+            occurrences = np.array([previous.vocabulary.dropped_counts.get(token, 0) for token in added], np.int64)
+            in_documents[n_before:] += np.minimum(occurrences, previous.n_documents)
         return in_documents
+
+    def _components(self, corpus, weights, embeddings, previous):
+        """Components to remove: those of the previous training if their number is the same."""
+        if not self.remove_components:
+            return np.empty((0, self.vector_size), np.float32)
+        if len(previous.components) == self.remove_components:
+            return previous.components
+        vectors = mean_vectors(_document_term_matrix(corpus), weights, embeddings)
+        return principal_components(vectors, self.remove_components)
 
     def transform(self, X):
         """Average the vectors of each document's known tokens.
@@ -857,24 +896,24 @@ def _with_attributes(cls, attributes):
 
 
 def _document_term_matrix(corpus):
-    return document_term_matrix(corpus.token_ids - 1, corpus.offsets, len(corpus.seen.vocabulary))
+    return document_term_matrix(corpus.rows, corpus.offsets, len(corpus.vocabulary.rows))
 
 
-class _Earlier(NamedTuple):
-    """What earlier training left; at first, nothing."""
+class TrainingState(NamedTuple):
+    """What training hands on to the next call of `partial_fit`, or to a warm start; at first, nothing."""
 
-    seen: Seen = NOTHING
-    tables: list | tuple = ()
-    accumulators: list | tuple = ()
-    components: np.ndarray | tuple = ()
+    vocabulary: Vocabulary = EMPTY_VOCABULARY
+    tables: list | tuple = ()  # of ndarrays of shape (n_tokens, vector_size), float32, of the context and of the target
+    accumulators: list | tuple = ()  # of ndarrays of shape (n_tokens,), float32, of row-wise Adagrad
+    components: np.ndarray | tuple = ()  # (n_components, vector_size) float32
     loss_curve: list | tuple = ()
     rng_state: dict | None = None
     n_documents: int = 0
-    in_documents: np.ndarray | None = None  # of each token, only with idf
+    in_documents: np.ndarray | None = None  # (n_tokens,) document frequency, only with idf
 
 
 def _generator(random_state):
-    if isinstance(random_state, dict):  # of a generator that is to go on
+    if isinstance(random_state, dict):  # of a generator, to resume
         generator = np.random.default_rng(0)
         generator.bit_generator.state = random_state
         return generator

@@ -16,12 +16,14 @@ WINDOW = 3
 
 
 def blocks_of(documents, *, keep=1.0, n_tokens=None, block_size=128, noise=None, document_context=0):
-    token_ids = np.concatenate(documents).astype(np.int32)
+    """A maker of blocks in which the documents' integers are the token ids."""
+    rows = np.concatenate(documents).astype(np.int32) - 1
     offsets = np.cumsum([0, *map(len, documents)])
-    n_tokens = n_tokens or token_ids.max()
+    n_tokens = n_tokens or rows.max() + 1
     return BlockMaker(
-        token_ids,
+        rows,
         offsets,
+        token_counts=np.bincount(rows, minlength=n_tokens),
         keep_probability=np.full(n_tokens, keep),
         noise_probability=np.full(n_tokens, 1 / n_tokens) if noise is None else noise,
         window=WINDOW,
@@ -111,11 +113,13 @@ def test_documents_are_shuffled_but_their_words_keep_their_order():
 
 def test_subsampling_keeps_each_token_at_its_rate():
     rng = np.random.default_rng(0)
-    documents = rng.integers(1, 3, (4000, 10))
+    rows = rng.integers(0, 2, 40_000)
+    count = np.bincount(rows)
     rates = np.array([0.2, 0.9])
     maker = BlockMaker(
-        documents.ravel().astype(np.int32),
+        rows.astype(np.int32),
         np.arange(0, 40_001, 10),
+        token_counts=count,
         keep_probability=rates,
         noise_probability=np.full(2, 0.5),
         window=WINDOW,
@@ -124,7 +128,6 @@ def test_subsampling_keeps_each_token_at_its_rate():
         strip_size=2048,
     )
     kept = np.bincount(one_epoch(maker)[0].ravel(), minlength=3)[1:]
-    count = np.bincount(documents.ravel())[1:]
     deviation = np.sqrt(count * rates * (1 - rates))
     assert (abs(kept - count * rates) < 4 * deviation).all()
 
@@ -247,10 +250,11 @@ def test_shape_of_a_block(block_size, longest, shape, noise_shape):
 
 
 def test_a_lane_has_room_for_a_dozen_windows():
-    rates = {"keep_probability": np.ones(1), "noise_probability": np.ones(1), "document_context": 0}
+    one_token = {"token_counts": np.array([2000]), "keep_probability": np.ones(1), "noise_probability": np.ones(1)}
+    one_token["document_context"] = 0
     shapes = [
         BlockMaker(
-            np.ones(2000, np.int32), np.array([0, 2000]), **rates, window=window, block_size=1024, strip_size=512
+            np.zeros(2000, np.int32), np.array([0, 2000]), **one_token, window=window, block_size=1024, strip_size=512
         ).shapes.token_ids
         for window in (1, 5, 6, 20, 10**6)
     ]

@@ -9,6 +9,7 @@ from sk_cbow import _model
 from sk_cbow._blocks import BlockMaker, Blocks
 from sk_cbow._model import (
     CBOW,
+    ModelConfig,
     Occurrences,
     RowWiseAdagrad,
     context_mean,
@@ -18,6 +19,7 @@ from sk_cbow._model import (
     train_on_block,
     update_tables,
 )
+from sk_cbow._start import RowInit
 
 N_TOKENS, VECTOR_SIZE, WINDOW, NEGATIVE = 12, 5, 3, 4
 OPTIONS = {"window": WINDOW, "negative": NEGATIVE, "offset": math.log(NEGATIVE), "document_context": 0}
@@ -273,10 +275,11 @@ def test_one_embedding_layer_is_shared_and_two_are_not():
 
 
 def small_corpus():
-    rng = np.random.default_rng(0)
+    rows = np.random.default_rng(0).integers(0, N_TOKENS, 4000)
     return BlockMaker(
-        rng.integers(1, N_TOKENS + 1, 4000).astype(np.int32),
+        rows.astype(np.int32),
         np.arange(0, 4001, 20),
+        token_counts=np.bincount(rows, minlength=N_TOKENS),
         keep_probability=np.ones(N_TOKENS),
         noise_probability=np.full(N_TOKENS, 1 / N_TOKENS),
         window=WINDOW,
@@ -287,11 +290,12 @@ def small_corpus():
 
 
 def train_on(blocks, **options):
-    defaults = {"n_tokens": N_TOKENS, "vector_size": VECTOR_SIZE, "negative": NEGATIVE, "shared_embedding": True}
-    defaults["document_context"] = 0
-    defaults |= {"epochs": 1, "learning_rate": 0.1, "rng": np.random.default_rng(0), "callbacks": None, "verbose": 0}
-    options = {**defaults, **options}
-    return train(blocks, starts=[[]] * (1 if options["shared_embedding"] else 2), **options)
+    config = ModelConfig(n_tokens=N_TOKENS, vector_size=VECTOR_SIZE, negative=NEGATIVE, shared_embedding=True)
+    config = config._replace(**{name: options.pop(name) for name in config._fields if name in options})
+    row_inits = [[]] * (1 if config.shared_embedding else 2)
+    defaults = {"epochs": 1, "rng": np.random.default_rng(0), "callbacks": None, "verbose": 0}
+    rates = {"learning_rates": (options.pop("learning_rate", 0.1), 0.0)}
+    return train(blocks, config, row_inits, **defaults | rates | options)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -346,6 +350,24 @@ def test_initial_vectors_are_small_and_padding_and_spare_rows_zero():
     assert (first[1:3001] != second[1:3001]).any(axis=1).all()
 
 
+def test_given_rows_and_accumulators_are_written_over_the_random_ones():
+    table, accumulator = keras.Variable(np.zeros((8, 2), np.float32)), keras.Variable(np.zeros(8, np.float32))
+    first = RowInit(np.array([0, 2], np.int32), np.array([[1, 2], [3, 4]], np.float32), np.array([5, 6], np.float32))
+    second = RowInit(np.array([2], np.int32), np.array([[7, 8]], np.float32), np.array([np.inf], np.float32))
+    _model.initialize([table], [accumulator], 4, [[first, second]], np.random.default_rng(0))
+    np.testing.assert_array_equal(table[1], [1, 2])
+    np.testing.assert_array_equal(table[3], [7, 8])
+    np.testing.assert_array_equal(accumulator, [0, 5, 0, np.inf, 0, 0, 0, 0])
+    assert (np.abs(table.numpy()[[2, 4]]) > 0).all()
+    assert (np.abs(table.numpy()[[2, 4]]) <= 0.25).all()
+    assert not table.numpy()[[0, 5, 6, 7]].any()
+
+
+def test_learning_rate_goes_from_the_first_to_the_last_of_a_pair():
+    schedule = _model.linear_schedule((0.3, 0.1), 4)
+    np.testing.assert_allclose([schedule(step) for step in range(6)], [0.3, 0.25, 0.2, 0.15, 0.1, 0.1], rtol=1e-6)
+
+
 @pytest.mark.parametrize("n_rows", [2, 64, 65, 4000, 4096, 4097, 10**6])
 def test_spare_rows_are_few(n_rows):
     assert n_rows <= _model._with_spare_rows(n_rows) <= max(n_rows * 17 / 16, n_rows + 63)
@@ -357,8 +379,9 @@ def test_fits_of_nearly_one_size_compile_the_step_once():
 
     for n_tokens in (900, 930, 950):
         blocks = BlockMaker(
-            np.arange(1, n_tokens + 1, dtype=np.int32),
+            np.arange(n_tokens, dtype=np.int32),
             np.array([0, n_tokens]),
+            token_counts=np.ones(n_tokens, int),
             keep_probability=np.ones(n_tokens),
             noise_probability=np.full(n_tokens, 1 / n_tokens),
             window=2,

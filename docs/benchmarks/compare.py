@@ -177,7 +177,8 @@ def train_sk_cbow(documents, offset=None, **options):
     from sk_cbow import CBOWVectorizer
 
     seconds["import"] = time.perf_counter() - start
-    sk_cbow._model.train = timed(partial(sk_cbow._model.train, offset=offset), seconds, "training")
+    sk_cbow._model.ModelConfig = partial(sk_cbow._model.ModelConfig, offset=offset)
+    sk_cbow._model.train = timed(sk_cbow._model.train, seconds, "training")
     vectorizer = CBOWVectorizer(**{"random_state": 0} | options)
     clone(vectorizer).set_params(epochs=1).fit(documents)
     first_epoch = seconds["training"]

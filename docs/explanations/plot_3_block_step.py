@@ -36,13 +36,15 @@ from sk_cbow._blocks import BlockMaker
 
 lengths = np.random.default_rng(3).integers(12, 60, 16)
 # Every token of a document is the document's number
-documents = np.repeat(np.arange(1, 17, dtype=np.int32), lengths)
+documents = np.repeat(np.arange(16, dtype=np.int32), lengths)
 maker = BlockMaker(
     documents,
     np.concatenate(([0], np.cumsum(lengths))),
+    token_counts=lengths,
     keep_probability=np.ones(16),
     noise_probability=np.full(16, 1 / 16),
     window=2,
+    document_context=0,
     block_size=512,
     strip_size=256,
 )
