@@ -186,8 +186,9 @@ def _memory_for(config, block_shape):
     n_tables, n_tokens, vector_size = 1 if config.shared_embedding else 2, config.n_tokens, config.vector_size
     n_strips, lane_length, n_lanes = block_shape
     numbers_of_strip = lane_length * n_lanes * vector_size
-    # Measured for sizes that are large in each: copies of the tables, gradients of a block, and what two strips need.
-    n_bytes = 4 * int(2.2 * n_tables * n_tokens * vector_size + (2.6 * n_strips + 36) * numbers_of_strip)
+    # Measured for sizes that are large in each, with a margin: copies of the tables, the gradients of a block, what two
+    # strips need, and the rest of a fit.
+    n_bytes = 4 * int(2.5 * n_tables * n_tokens * vector_size + (4 * n_strips + 54) * numbers_of_strip) + 2**27
     try:
         np.empty(n_bytes, np.uint8)  # is given back at once, and never touched
         yield

@@ -3,11 +3,15 @@
 Whatever a document's neighbours are, its vector has the same bits: each step works row by row.
 """
 
+import threading
+
 import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse import csr_array, vstack
 from threadpoolctl import threadpool_limits
 
+# The limit of threads is one for the process: two fits at a time must not restore each other's.
+_ONE_BLAS_THREAD = threading.Lock()
 SIF_PARAMETER = 1e-3  # Arora et al. (2017), section 3: a = 1e-3
 
 
@@ -147,7 +151,10 @@ def principal_components(document_vectors, n_components):
         If they are all the dimensions that the vectors span, so that nothing but rounding errors would be left.
     """
     vectors = document_vectors.astype(np.float64)
-    with threadpool_limits(1, "blas"):  # the bits of products that several threads share depend on their number
+    with (
+        _ONE_BLAS_THREAD,
+        threadpool_limits(1, "blas"),
+    ):  # the bits of products that several threads share depend on their number
         squared_singular_values, directions = eigh(vectors.T @ vectors)  # by rising value
     smallest = 10 * np.finfo(np.float32).eps  # singular value that is no rounding error, relative to the largest
     n_spanned = np.count_nonzero(squared_singular_values > smallest**2 * squared_singular_values[-1])
@@ -164,8 +171,8 @@ def without_components(document_vectors, components):
 
     Parameters
     ----------
-    document_vectors : ndarray of shape (n_documents, vector_size)
-        Their lengths have to be finite in their own precision.
+    document_vectors : ndarray of shape (n_documents, vector_size), float32
+        Their lengths have to be finite in this precision.
     components : ndarray of shape (n_components, vector_size)
         Orthonormal rows.
 
@@ -181,4 +188,4 @@ def without_components(document_vectors, components):
     # One by one, as sums along a row: the bits of a matrix product depend on the number of its rows.
     for component in components:
         document_vectors = document_vectors - component * (document_vectors * component).sum(axis=1, keepdims=True)
-    return np.ldexp(document_vectors, exponents)
+    return np.ldexp(document_vectors, exponents).astype(np.float32, copy=False)

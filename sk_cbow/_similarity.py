@@ -64,7 +64,7 @@ def nearest(positive, negative, topn, vocabulary, embeddings):
     query = _scaled(np.stack(terms), axis=None).sum(axis=0)
     if not query.any() and not asked_rows:
         raise ValueError("positive and negative are both empty, or zero: ask with at least one token or vector")
-    similarity = unit_vectors @ _unit_vectors(query).astype(embeddings.dtype)
+    similarity = np.clip(unit_vectors @ _unit_vectors(query).astype(unit_vectors.dtype), -1, 1)
     similarity[asked_rows] = -np.inf
     n_found = min(topn, len(vocabulary) - len(set(asked_rows)))
     tokens = list(vocabulary)
@@ -94,9 +94,11 @@ def _listed(name, keys):
 
 def _vector(place, key, vector_size):
     is_vector = isinstance(key, np.ndarray) and key.shape == (vector_size,) and key.dtype.kind in "fiu"
-    if not is_vector or not np.isfinite(key).all():
+    with np.errstate(over="ignore"):
+        vector = key.astype(np.float64) if is_vector else None
+    if not is_vector or not np.isfinite(vector).all():
         raise ValueError(f"{place} is {_shown(key)}: pass a token, or a NumPy array of {vector_size} finite numbers")
-    return key.astype(np.float64)
+    return vector
 
 
 class SimilarityScore(NamedTuple):

@@ -1,26 +1,25 @@
 """The attributes that `fit` sets: their names and shapes, and a check of those that come from a file."""
 
-import itertools
-import operator
+from numbers import Integral
 
 import numpy as np
 
-SHAPES = {
+VECTORS = {
     "embeddings_": ("n_tokens", "vector_size"),
     "context_embeddings_": ("n_tokens", "vector_size"),
     "target_embeddings_": ("n_tokens", "vector_size"),
-    "token_counts_": ("n_tokens",),
-    "token_weights_": ("n_tokens",),
-    "idf_": ("n_tokens",),
     "components_": ("n_components", "vector_size"),
 }
-FITTED_ATTRIBUTES = {*SHAPES, "vocabulary_", "loss_curve_", "n_iter_", "_progress"}
+WEIGHTS = {"token_weights_": ("n_tokens",), "idf_": ("n_tokens",)}
+COUNTS = {"token_counts_": ("n_tokens",)}
+FITTED_ATTRIBUTES = {*VECTORS, *WEIGHTS, *COUNTS, "vocabulary_", "loss_curve_", "n_iter_", "_progress"}
 NEEDED_BY_TRANSFORM = {"vocabulary_", "embeddings_", "token_weights_", "components_"}
-TRAINING_STATE = {"left_out", "accumulators", "rng_state", "n_documents", "in_documents"}
+NEEDED_BY_PARTIAL_FIT = {"token_counts_", "loss_curve_", "n_iter_"}
+IN_PROGRESS = {"left_out", "accumulators", "rng_state", "n_documents", "in_documents"}
 
 
-def fault_of(attributes):
-    """Find what is wrong with fitted attributes, which would crash SciPy or give wrong vectors.
+def checked(attributes):
+    """Check that fitted attributes fit together; others would crash SciPy, give wrong vectors or fail in `partial_fit`.
 
     Parameters
     ----------
@@ -29,33 +28,94 @@ def fault_of(attributes):
 
     Returns
     -------
-    fault : str or None
-        None if the attributes fit together. The values of vectors are not read, which may lie in a mapped file.
+    attributes : dict
+        The same, with vectors and weights as float32. Vectors in a mapped file are not read.
+
+    Raises
+    ------
+    ValueError
+        If something is missing or wrong; the message names it.
     """
     if not FITTED_ATTRIBUTES & attributes.keys():
-        return None
-    missing = NEEDED_BY_TRANSFORM - attributes.keys()
-    if missing:
-        return f"without {', '.join(sorted(missing))}"
-    arrays = [(name, attributes[name], shape) for name, shape in SHAPES.items() if name in attributes]
-    if "_progress" in attributes:
-        progress = attributes["_progress"]
-        if not isinstance(progress, dict) or progress.keys() != TRAINING_STATE:
-            return "without the state of its training"
-        arrays += [("the state of Adagrad", values, ("n_tokens",)) for values in progress["accumulators"]]
-        if progress["in_documents"] is not None:
-            arrays.append(("the document frequency", progress["in_documents"], ("n_tokens",)))
+        return attributes
+    needed = NEEDED_BY_TRANSFORM | (NEEDED_BY_PARTIAL_FIT if "_progress" in attributes else set())
+    if "context_embeddings_" in attributes or "target_embeddings_" in attributes:
+        needed |= {"context_embeddings_", "target_embeddings_"}
+    _check(needed <= attributes.keys(), f"{', '.join(sorted(needed - attributes.keys()))} is missing")
+
+    attributes = dict(attributes)
     lengths = {}
-    for name, values, shape in arrays:
-        if not isinstance(values, np.ndarray) or values.ndim != len(shape) or values.dtype.kind not in "fiu":
-            return f"{name} being no array of numbers of shape ({', '.join(shape)})"
-        for dimension, length in zip(shape, values.shape, strict=True):
-            if lengths.setdefault(dimension, length) != length:
-                return f"{name} having {dimension}={length}, where embeddings_ has {lengths[dimension]}"
-    vocabulary, weights = attributes["vocabulary_"], attributes["token_weights_"]
-    is_in_order = isinstance(vocabulary, dict) and all(map(operator.eq, vocabulary.values(), itertools.count()))
-    if not is_in_order or len(vocabulary) != lengths["n_tokens"]:
-        return f"vocabulary_ not having the rows 0 to {lengths['n_tokens'] - 1} in their order"
-    if not (np.isfinite(weights) & (weights > 0)).all():
-        return "token_weights_ not being finite and above 0"
-    return None
+    for name, shape in (VECTORS | WEIGHTS).items():
+        if name in attributes:
+            attributes[name] = _numbers(name, attributes[name], shape, "f", lengths)
+    for name, shape in COUNTS.items():
+        if name in attributes:
+            counts = _numbers(name, attributes[name], shape, "iu", lengths)
+            _check((counts > 0).all(), f"{name} has numbers that are not above 0")
+    for name in WEIGHTS:
+        _check((attributes.get(name, np.ones(1)) > 0).all(), f"{name} has numbers that are not above 0")
+    squared_lengths = np.square(attributes["components_"], dtype=np.float64).sum(axis=1)
+    _check(np.allclose(squared_lengths, 1, atol=1e-3), "components_ has rows that are not of unit length")
+
+    vocabulary = attributes["vocabulary_"]
+    _check(type(vocabulary) is dict, "vocabulary_ is no dict")
+    _check(
+        all(issubclass(kind, (str, Integral)) for kind in set(map(type, vocabulary))),
+        "vocabulary_ has tokens that are neither strings nor integers",
+    )
+    _check(
+        set(map(type, vocabulary.values())) == {int} and list(vocabulary.values()) == list(range(lengths["n_tokens"])),
+        f"vocabulary_ does not have the rows 0 to {lengths['n_tokens'] - 1} in their order",
+    )
+    if "_progress" in attributes:
+        _check_progress(attributes["_progress"], 2 if "context_embeddings_" in attributes else 1, lengths)
+        losses = attributes["loss_curve_"]
+        _check(isinstance(losses, list) and set(map(type, losses)) <= {float}, "loss_curve_ is no list of numbers")
+    return attributes
+
+
+def _check_progress(progress, n_tables, lengths):
+    _check(isinstance(progress, dict) and progress.keys() == IN_PROGRESS, "the state of training is incomplete")
+    accumulators, in_documents = progress["accumulators"], progress["in_documents"]
+    _check(isinstance(accumulators, list) and len(accumulators) == n_tables, "the state of Adagrad is incomplete")
+    for values in accumulators:
+        _numbers("the state of Adagrad", values, ("n_tokens",), "f", lengths)
+    if in_documents is not None:
+        _numbers("the document frequency", in_documents, ("n_tokens",), "iu", lengths)
+    n_documents, dropped_counts = progress["n_documents"], progress["left_out"]
+    _check(isinstance(n_documents, Integral) and n_documents >= 0, "the number of documents is wrong")
+    _check(
+        type(dropped_counts) is dict and all(isinstance(count, Integral) for count in dropped_counts.values()),
+        "the counts of dropped tokens are wrong",
+    )
+    try:
+        np.random.PCG64(0).state = progress["rng_state"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged("the state of the random generator is wrong") from error
+
+
+def _numbers(name, values, shape, kinds, lengths):
+    """A finite array of numbers of these dimensions, whose lengths agree with those of the arrays before."""
+    _check(
+        type(values) in (np.ndarray, np.memmap) and values.ndim == len(shape) and values.dtype.kind in kinds,
+        f"{name} is no array of numbers of shape ({', '.join(shape)})",
+    )
+    for dimension, length in zip(shape, values.shape, strict=True):
+        known = lengths.setdefault(dimension, length)
+        _check(known == length, f"{name} has {dimension}={length}, where embeddings_ has {known}")
+        _check(length > 0 or dimension == "n_components", f"{name} has {dimension}=0")
+    if kinds == "f" and values.dtype != np.float32:
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32)
+    is_read = type(values) is np.ndarray
+    _check(not is_read or np.isfinite(values.sum(dtype=np.float64)), f"{name} has numbers that are not finite")
+    return values
+
+
+def _check(is_right, fault):
+    if not is_right:
+        raise _damaged(fault)
+
+
+def _damaged(fault):
+    return ValueError(f"the saved CBOWVectorizer is damaged, {fault}: restore the file, or fit again")

@@ -29,14 +29,14 @@ from sk_cbow._pooling import (
 )
 from sk_cbow._similarity import analogy_score, nearest, similarity_score
 from sk_cbow._start import from_vectors, rows_from_previous
-from sk_cbow._state import FITTED_ATTRIBUTES, fault_of
+from sk_cbow._state import FITTED_ATTRIBUTES, checked
 from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, look_up, read_corpus
 
 # Minor versions whose pickles this one reads. A change of parameters or fitted attributes shortens the list.
 READABLE_VERSIONS = ("0.1.",)
 
 LARGEST_INT = 2**31 - 1  # that TensorFlow's and NumPy's 32-bit integers hold
-LARGEST_FLOAT = float(np.finfo(np.float32).max)
+SMALLEST_FLOAT, LARGEST_FLOAT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 LARGEST_EXPONENT = 1000  # beyond it, all negative samples are one token, or an exponential overflows
 
 
@@ -45,7 +45,7 @@ class _Range(Interval):
 
     def is_satisfied_by(self, value):
         is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-        return is_number and super().is_satisfied_by(value)
+        return is_number and super().is_satisfied_by(_plain(value))
 
 
 class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -244,7 +244,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "ns_exponent": [_Range(Real, -LARGEST_EXPONENT, LARGEST_EXPONENT, closed="both")],
         "shared_embedding": ["boolean"],
         "epochs": [_Range(Integral, 1, LARGEST_INT, closed="both")],
-        "learning_rate": [_Range(Real, 0, LARGEST_FLOAT, closed="right")],
+        "learning_rate": [_Range(Real, SMALLEST_FLOAT, LARGEST_FLOAT, closed="both")],
         "batch_size": [_Range(Integral, 1, LARGEST_INT, closed="both"), StrOptions({"auto"})],
         "weighting": [StrOptions({"uniform", "idf", "sif"})],
         "remove_components": [_Range(Integral, 0, None, closed="left")],
@@ -434,7 +434,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Fit, and return the corpus with a view of the fitted vectorizer."""
         # Neither parameters that another thread sets nor NumPy's numbers, which overflow, get into training.
         parameters = {name: getattr(self, name) for name in self._get_param_names()}
-        plain = {name: value.item() for name, value in parameters.items() if isinstance(value, np.generic)}
+        plain = {name: _plain(value) for name, value in parameters.items()}
         corpus, fitted = _with_attributes(type(self), vars(self) | plain)._corpus_and_attributes(X, incremental)
         others = {name: value for name, value in vars(self).copy().items() if name not in FITTED_ATTRIBUTES}
         self.__dict__ = others | fitted  # one assignment: other threads see the old attributes or the new ones
@@ -858,7 +858,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return super().__getstate__() | {"_sk_cbow_version": __version__}
 
     def __setstate__(self, state):
-        state = dict(state)
+        state = dict(state) if isinstance(state, dict) else {}
         version = state.pop("_sk_cbow_version", None)
         if not str(version).startswith(READABLE_VERSIONS):
             from sk_cbow import __version__
@@ -867,9 +867,13 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"this CBOWVectorizer was saved by sk_cbow {version or 'before 0.1'}, which sk_cbow {__version__} "
                 "cannot read: load it with the version that saved it, or fit again"
             )
+        state = checked(state)
         missing = set(self._get_param_names()) - state.keys()
-        fault = f"without {', '.join(sorted(missing))}" if missing else fault_of(state)
-        if fault:
+        shadowing = [name for name in state if hasattr(type(self), name)]
+        if missing or shadowing:
+            fault = (
+                f"{', '.join(sorted(missing))} is missing" if missing else f"{shadowing[0]} is no attribute of its own"
+            )
             raise ValueError(f"the saved CBOWVectorizer is damaged, {fault}: restore the file, or fit again")
         super().__setstate__(state)
 
@@ -887,6 +891,13 @@ def fitted_view(vectorizer):
     """
     check_is_fitted(vectorizer)
     return _with_attributes(type(vectorizer), vars(vectorizer).copy())
+
+
+def _plain(value):
+    """Python's own number for one of NumPy's; other values as they are."""
+    if isinstance(value, np.floating):
+        return float(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _with_attributes(cls, attributes):

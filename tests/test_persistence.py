@@ -126,6 +126,33 @@ DAMAGES = {
         _progress=lambda progress: progress | {"accumulators": [progress["accumulators"][0][1:]]}
     ),
     "no state of training": damaged(_progress=lambda progress: {}),
+    **{
+        f"{name} of training is {value!r}": damaged(
+            _progress=lambda progress, name=name, value=value: progress | {name: value}
+        )
+        for name, value in [
+            ("left_out", None),
+            ("rng_state", "x"),
+            ("rng_state", {}),
+            ("n_documents", None),
+            ("n_documents", float("nan")),
+            ("accumulators", None),
+            ("accumulators", []),
+            ("in_documents", [1]),
+        ]
+    },
+    "no counts": lambda state: {name: state[name] for name in state if name != "token_counts_"},
+    "no losses": lambda state: {name: state[name] for name in state if name != "loss_curve_"},
+    "losses of text": damaged(loss_curve_=lambda losses: "x"),
+    "counts below 0": damaged(token_counts_=lambda counts: -counts),
+    "vectors of nan": damaged(embeddings_=lambda embeddings: embeddings * np.float32("nan")),
+    "vectors that float32 cannot hold": damaged(embeddings_=lambda embeddings: embeddings.astype(float) * 1e300),
+    "vectors of integers": damaged(embeddings_=lambda embeddings: embeddings.astype(int)),
+    "weights that float32 cannot hold": damaged(token_weights_=lambda weights: weights.astype(float) * 1e300),
+    "components of another length than 1": damaged(components_=lambda components: np.full((1, 8), 1e30, np.float32)),
+    "rows that are floats": damaged(vocabulary_=lambda vocabulary: {t: float(row) for t, row in vocabulary.items()}),
+    "a token that is a float": damaged(vocabulary_=lambda vocabulary: {0.5: 0} | dict([*vocabulary.items()][1:])),
+    "one table of two": lambda state: state | {"context_embeddings_": state["embeddings_"]},
     "vectors without vocabulary": lambda state: {name: state[name] for name in state if name != "vocabulary_"},
     "vocabulary without vectors": lambda state: {name: state[name] for name in state if name != "embeddings_"},
     "a parameter missing": lambda state: {name: state[name] for name in state if name != "analyzer"},
@@ -156,10 +183,31 @@ def test_a_vocabulary_that_was_set_by_hand_cannot_crash_transform(row, fitted):
         vectorizer.transform([["tea", "x"] * 1000])
 
 
-def test_vectors_that_were_set_in_double_precision_are_averaged(fitted):
-    vectorizer = copy.copy(fitted)
-    vectorizer.embeddings_ = fitted.embeddings_.astype(np.float64)
-    np.testing.assert_array_equal(vectorizer.transform([["tea"], ["car"]]), fitted.transform([["tea"], ["car"]]))
+@pytest.mark.parametrize("name", ["embeddings_", "components_", "token_weights_"])
+@pytest.mark.parametrize("dtype", ["f8", ">f8", "g"])
+def test_attributes_that_were_set_in_another_precision_are_used_and_saved_as_float32(name, dtype, to_save):
+    vectorizer = copy.copy(to_save)
+    setattr(vectorizer, name, getattr(to_save, name).astype(dtype))
+    documents = [["tea", "car"], ["car", "milk", 7]]
+    expected = to_save.transform(documents)
+    if name != "token_weights_":
+        vectors = vectorizer.transform(documents)
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(vectors, expected, atol=1e-6)
+    read = pickle.loads(pickle.dumps(vectorizer))
+    assert getattr(read, name).dtype == np.float32
+    np.testing.assert_array_equal(read.transform(documents), expected)
+
+
+@pytest.mark.parametrize("state", [None, 5, "abc", ("a", 1), {}])
+def test_a_state_that_is_no_dict_of_ours_is_refused(state):
+    with pytest.raises(ValueError, match=r"saved by sk_cbow before 0\.1, which .* cannot read"):
+        CBOWVectorizer().__setstate__(state)
+
+
+def test_a_state_cannot_replace_a_method(fitted):
+    with pytest.raises(ValueError, match="is damaged, transform is no attribute of its own"):
+        CBOWVectorizer().__setstate__(fitted.__getstate__() | {"transform": 3})
 
 
 @pytest.mark.parametrize("version", [None, 1, ""])

@@ -1,8 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
+from threadpoolctl import threadpool_info
 
 from sk_cbow._pooling import (
     document_frequency,
@@ -127,6 +129,16 @@ def test_components_are_the_first_right_singular_vectors(corpus):
     _, _, expected = np.linalg.svd(embeddings.astype(float), full_matrices=False)
     np.testing.assert_allclose(np.abs(np.sum(components * expected[:3], axis=1)), 1, rtol=1e-5)
     np.testing.assert_allclose(components @ components.T, np.eye(3), atol=1e-6)
+
+
+def test_components_found_in_several_threads_have_the_same_bits_and_restore_the_number_of_blas_threads():
+    vectors = np.random.default_rng(0).normal(size=(2000, 120)).astype(np.float32)
+    before = [(library["filepath"], library["num_threads"]) for library in threadpool_info()]
+    expected = principal_components(vectors, 3)
+    with ThreadPoolExecutor(4) as threads:
+        for components in threads.map(principal_components, [vectors] * 60, [3] * 60):
+            np.testing.assert_array_equal(components, expected)
+    assert [(library["filepath"], library["num_threads"]) for library in threadpool_info()] == before
 
 
 def test_components_that_are_all_there_is_are_an_error():

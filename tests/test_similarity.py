@@ -40,6 +40,12 @@ def test_the_length_of_word_vectors_changes_nothing(scale):
     assert nearest("east", "north", 5, VOCABULARY, scaled) == nearest("east", "north", 5, VOCABULARY, EMBEDDINGS)
 
 
+def test_cosines_are_at_most_1():
+    vectors = np.random.default_rng(0).normal(size=(300, 7)).astype(np.float32)
+    vocabulary = {f"token{row}": row for row in range(300)}
+    assert max(nearest(vector.astype(float), (), 1, vocabulary, vectors)[0][1] for vector in vectors) <= 1
+
+
 def test_integer_tokens_and_topn():
     assert nearest(7, (), 1, VOCABULARY, EMBEDDINGS)[0][0] == "east"
     assert len(nearest(7, (), 100, VOCABULARY, EMBEDDINGS)) == 4

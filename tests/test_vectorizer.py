@@ -481,6 +481,8 @@ def test_an_interrupted_fit_leaves_a_fitted_vectorizer_as_it_was(two_topics, mon
         ("ns_exponent", float("nan")),
         ("epochs", 2**31),
         ("learning_rate", 1e39),
+        ("learning_rate", 1e-50),
+        ("learning_rate", np.float16("nan")),
         ("batch_size", 2**31),
     ],
 )
@@ -498,6 +500,7 @@ def test_parameters_are_validated(parameter, value):
         {"vector_size": np.int8(8)},
         {"epochs": np.uint8(3)},
         {"learning_rate": np.float64(0.3)},
+        {"learning_rate": np.longdouble("0.3")},
         {"sample": np.float32(0)},
         {"shared_embedding": np.True_},
     ],
@@ -537,17 +540,20 @@ def test_a_process_that_ran_out_of_memory_ends_when_it_is_told_to():
         "documents = [['tea', 'milk', 'cup']] * 50\n"
         "CBOWVectorizer(vector_size=8, epochs=1, sample=0).fit(documents)\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**30,) * 2)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 1_750_000_000,) * 2)\n"
         "for vector_size in (100_000, 10**6):\n"
         "    try: CBOWVectorizer(vector_size=vector_size, epochs=1, sample=0).fit(documents)\n"
         "    except MemoryError as error: print(error)\n"
+        "many = [[str(number % 2000) for number in range(start, start + 200)] for start in range(400)]\n"
+        "try: CBOWVectorizer(vector_size=2000, epochs=1, batch_size=10**9).fit(many)\n"
+        "except MemoryError: print('blocks of the whole corpus')\n"
         "CBOWVectorizer(vector_size=8, epochs=1, sample=0, batch_size=10**9).fit(documents)\n"
         "print('trained in blocks no larger than the corpus')\n"
     )
     process = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=120)
     assert process.returncode == 0
     message = r"training needs about .* GiB, for vector_size=%d, 3 tokens and blocks of 256 tokens: lower .*\n"
-    end = "trained in blocks no larger than the corpus\n"
+    end = "blocks of the whole corpus\ntrained in blocks no larger than the corpus\n"
     assert re.fullmatch(message % 10**5 + message % 10**6 + end, process.stdout)
 
 
