@@ -104,11 +104,11 @@ def _numbers(name, values, shape, kinds, lengths):
         known = lengths.setdefault(dimension, length)
         _check(known == length, f"{name} has {dimension}={length}, where embeddings_ has {known}")
         _check(length > 0 or dimension == "n_components", f"{name} has {dimension}=0")
-    if kinds == "f" and values.dtype != np.float32:
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error
+        if kinds == "f" and values.dtype != np.float32:
             values = values.astype(np.float32)
-    is_read = type(values) is np.ndarray
-    _check(not is_read or np.isfinite(values.sum(dtype=np.float64)), f"{name} has numbers that are not finite")
+        is_finite = type(values) is np.memmap or np.isfinite(values.sum(dtype=np.float64))
+    _check(is_finite, f"{name} has numbers that are not finite")
     return values
 
 
