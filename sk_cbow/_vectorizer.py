@@ -67,7 +67,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     window : int, default=5
         Most words on each side of a target that are its context. The number used is drawn uniformly from 1..window.
 
-    document_context : float, default=0
+    document_context : float, default=0.8
         Share of the document in a target's context, 0..1: the average of the window's vectors is mixed with the average
         over a random sample of the document's other words [6]_. 0 is the textbook's continuous bag of words. 1 ignores
         the order of words: they are shuffled within each document in every epoch, and the window is the sample, so that
@@ -262,7 +262,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         vector_size=100,
         *,
         window=5,
-        document_context=0,
+        document_context=0.8,
         min_count=5,
         max_vocab=None,
         sample=1e-3,

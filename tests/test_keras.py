@@ -32,13 +32,14 @@ def with_padding(table):
 
 @pytest.fixture(scope="module")
 def fitted_with_two_tables(two_topics, small):
-    return CBOWVectorizer(**small, shared_embedding=False).fit(two_topics[0])
+    return CBOWVectorizer(**small, document_context=0, shared_embedding=False).fit(two_topics[0])
 
 
-def test_cbow_model_of_a_vectorizer_gives_the_textbook_products(fitted):
-    model = cbow_model(fitted)
-    examples = examples_of(len(fitted.vocabulary_), fitted.window, fitted.negative)
-    table = with_padding(fitted.embeddings_)
+def test_cbow_model_of_a_vectorizer_without_document_context_gives_the_textbook_products(two_topics, small):
+    vectorizer = CBOWVectorizer(**small, document_context=0).fit(two_topics[0])
+    model = cbow_model(vectorizer)
+    examples = examples_of(len(vectorizer.vocabulary_), vectorizer.window, vectorizer.negative)
+    table = with_padding(vectorizer.embeddings_)
     outputs = model(examples)
     expected = textbook_products(table, table, *examples)
     np.testing.assert_allclose(outputs["word_product"], expected[0], atol=1e-5)
@@ -140,9 +141,9 @@ def test_a_head_on_top_of_the_shared_layer_trains(fitted):
     model = cbow_model(fitted)
     embedding = model.get_layer("embedding")
     before = embedding.get_weights()[0]
-    inputs = dict(zip(["word_index", "context", "negative_samples"], model.inputs, strict=True))
-    label = keras.layers.Dense(1, activation="sigmoid")(keras.ops.squeeze(embedding(inputs["word_index"]), 1))
-    classifier = keras.Model(inputs["word_index"], label)
+    word_index = model.inputs[0]
+    label = keras.layers.Dense(1, activation="sigmoid")(keras.ops.squeeze(embedding(word_index), 1))
+    classifier = keras.Model(word_index, label)
     classifier.compile("adam", "binary_crossentropy")
     ids = np.arange(1, len(fitted.vocabulary_) + 1)[:, None]
     is_tea = np.array([token in ("tea", "milk", "cup", "sugar", "spoon", "pot") for token in fitted.vocabulary_])
@@ -219,7 +220,8 @@ def test_only_word_vectors_of_the_document_model_are_trainable(two_topics, small
 def test_models_load_in_a_fresh_process_without_this_library(two_topics, small, tmp_path, in_a_fresh_process):
     vectorizer = CBOWVectorizer(**small, weighting="idf", remove_components=1).fit(two_topics[0])
     ids = encode(vectorizer, two_topics[0][:5], max_length=9)
-    examples = examples_of(len(vectorizer.vocabulary_), vectorizer.window, vectorizer.negative)
+    word_index, *others = examples_of(len(vectorizer.vocabulary_), vectorizer.window, vectorizer.negative)
+    examples = [word_index, *others, np.arange(1, len(word_index) + 1)[:, None]]  # a document of one more word
     cbow, document = cbow_model(vectorizer), document_model(vectorizer)
     cbow.save(tmp_path / "cbow.keras")
     document.save(tmp_path / "document.keras")

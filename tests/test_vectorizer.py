@@ -646,7 +646,8 @@ def test_many_small_fits_log_nothing():
     [
         {"vector_size": 9},
         {"window": 2},
-        {"document_context": 0.8},
+        {"document_context": 0},
+        {"document_context": 0.5},
         {"document_context": 1},
         {"min_count": 280},
         {"max_vocab": 7},

@@ -167,6 +167,7 @@ from sk_cbow.keras import cbow_model
 vectorizer = CBOWVectorizer(
     vector_size=VECTOR_SIZE,
     window=WINDOW,
+    document_context=0,  # the window alone is the context, as in the textbook
     negative=NEGATIVE,
     epochs=EPOCHS,
     random_state=0,

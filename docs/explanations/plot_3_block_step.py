@@ -206,6 +206,31 @@ print(f"cosine between the two: {(without * expected).sum() / np.prod(lengths):.
 # windows drown narrow ones. With one shared table, both parts come together in one
 # vector. Hence the library has the division.
 #
+# The document in the context
+# ---------------------------
+#
+# With a ``document_context`` :math:`s` between 0 and 1, the hidden vector is
+#
+# .. math::
+#
+#    h_t = (1 - s) \, S(v)_t / n_t + s \, D(v)_t / m_t
+#
+# where :math:`D` sums over a random sample of the document's other words and
+# :math:`m_t = D(r)_t` is their number; where it is 0, the window counts alone. The idea
+# is that of Doc2VecC (Chen, 2017): few words at a time, drawn anew, act as
+# regularization, which is worth most where labels are few.
+#
+# A lane is cut into spans of 64 rows, and these into chunks of four. In each chunk one
+# row is sampled, and each chunk of targets sees a random half of the chunks of its
+# span, those of the same document. Documents stand at least three rows apart, so that a
+# chunk has words of one document only, and :math:`D` is a product of a 16 by 16 matrix
+# of zeros and ones with the sampled vectors, for each span of a lane. Its adjoint is
+# the product with the transposed matrix. A place that was sampled itself is subtracted.
+#
+# With :math:`s = 1`, the words of each document are shuffled in every epoch instead,
+# and :math:`h_t` is the window's mean: a window of shuffled text is a random sample of
+# the document, as in sent2vec (Pagliardini et al., 2018).
+#
 # The update
 # ----------
 #
@@ -229,8 +254,11 @@ print(f"cosine between the two: {(without * expected).sum() / np.prod(lengths):.
 # What each choice is worth, in seconds and in quality, is in the :doc:`benchmarks
 # </benchmarks/README>`.
 #
-# **Sources.** O. Irsoy, A. Benton and K. Stratos (2021). Corrected CBOW performs as
-# well as skip-gram. Workshop on Insights from Negative Results in NLP. J. Duchi, E.
-# Hazan and Y. Singer (2011). Adaptive subgradient methods for online learning and
-# stochastic optimization. JMLR 12. M. Naumov et al. (2019). Deep learning
-# recommendation model for personalization and recommendation systems. arXiv:1906.00091.
+# **Sources.** M. Chen (2017). Efficient vector representation for documents through
+# corruption. ICLR. M. Pagliardini, P. Gupta and M. Jaggi (2018). Unsupervised learning
+# of sentence embeddings using compositional n-gram features. NAACL. O. Irsoy, A. Benton
+# and K. Stratos (2021). Corrected CBOW performs as well as skip-gram. Workshop on
+# Insights from Negative Results in NLP. J. Duchi, E. Hazan and Y. Singer (2011).
+# Adaptive subgradient methods for online learning and stochastic optimization. JMLR 12.
+# M. Naumov et al. (2019). Deep learning recommendation model for personalization and
+# recommendation systems. arXiv:1906.00091.

@@ -157,8 +157,8 @@ plt.show()
 # ---------------------
 #
 # The whole library with and without the offset, on 5.4 million tokens of English
-# Wikipedia (100 dimensions, 5 epochs): correlations with human judgements of
-# similarity, and the share of analogies answered.
+# Wikipedia (100 dimensions, 5 epochs, ``document_context=0``): correlations with human
+# judgements of similarity, and the share of analogies answered.
 #
 # .. list-table::
 #    :header-rows: 1
@@ -184,15 +184,17 @@ plt.show()
 #      - .499
 #      - .183
 #
-# The first row is what ``CBOWVectorizer`` does; ``shared_embedding=False`` is the
-# third. The command, run in the repository with a corpus and files of one's own:
+# The first row is what ``CBOWVectorizer`` does with the window alone as context;
+# ``shared_embedding=False`` is the third. The command, run in the repository with a
+# corpus and files of one's own:
 #
 # .. code-block:: sh
 #
 #    python docs/benchmarks/compare.py wiki.txt.gz \
 #        --pairs wordsim353.txt men.txt --analogies analogies.txt.gz \
-#        --engines sk_cbow sk_cbow:offset=0 \
-#        sk_cbow:shared_embedding=false sk_cbow:shared_embedding=false,offset=0
+#        --engines sk_cbow:document_context=0 sk_cbow:document_context=0,offset=0 \
+#        sk_cbow:document_context=0,shared_embedding=false \
+#        sk_cbow:document_context=0,shared_embedding=false,offset=0
 #
 # **Source.** O. Levy and Y. Goldberg (2014). Neural word embedding as implicit matrix
 # factorization. NeurIPS.
