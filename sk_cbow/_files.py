@@ -8,10 +8,10 @@ import os
 import re
 import signal
 import stat
-import tempfile
 import threading
 import zlib
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 
 MAX_LINE_BYTES = 2**20  # of a file of which any line can be short
 QUOTED_CHARACTERS = 80  # of a token or a line, in an error message
@@ -23,8 +23,8 @@ def replaced(path):
     """Open a file for writing that replaces the one under `path` when it is complete.
 
     After an exception, and after SIGTERM in the main thread, nothing is left of the new file and the old one is as it
-    was. An existing file keeps its mode, and a symbolic link stays a link. Pipes, devices and open descriptors, such as
-    /dev/stdout, cannot be replaced and are written into.
+    was. An existing file keeps its mode and, where permitted, its owner; a symbolic link stays a link. Pipes, devices
+    and open descriptors, such as /dev/stdout, cannot be replaced and are written into.
 
     Parameters
     ----------
@@ -38,56 +38,70 @@ def replaced(path):
     Raises
     ------
     OSError
-        If the folder does not exist or cannot be written, or the disk is full.
+        If `path` cannot be opened for writing, its folder cannot be written, or the disk is full.
     """
-    path = os.fsdecode(path) or os.curdir
-    target, mode = os.path.realpath(path), _mode(path)
-    descriptor = _descriptor_path(path)
-    if descriptor or not (mode is None or stat.S_ISREG(mode)):
+    path = os.fsdecode(path)
+    status = _status(path)
+    target, descriptor = _resolved(path)
+    is_replaceable = os.path.basename(target) and (status is None or stat.S_ISREG(status.st_mode))
+    if descriptor or not is_replaceable:
         with _open_in_place(path, descriptor) as file, _compressed(path, file) as to_compress:
             yield to_compress
         return
-    with _unwind_on_sigterm(), _private_folder(path, target) as folder:
-        unfinished = os.path.join(folder, "unfinished")
-        with open(unfinished, "wb") as file:
+    if status is not None:
+        os.close(os.open(path, os.O_WRONLY))  # an error if the file, unlike its folder, is not writable
+    unfinished = os.path.join(os.path.dirname(target), f".sk_cbow-{os.urandom(8).hex()}")
+    mode = 0o666 if status is None else 0o600  # of any new file, or private until it has the mode of the old one
+    with _removed_afterwards(unfinished):
+        with _created(unfinished, path, mode) as file:
             with _compressed(path, file) as to_compress:
                 yield to_compress
             file.flush()
             os.fsync(file.fileno())
-        if mode is not None:
-            os.chmod(unfinished, stat.S_IMODE(mode))
+        if status is not None:
+            _copy_owner_and_mode(status, unfinished)
         os.replace(unfinished, target)
 
 
-def _mode(path):
+def _status(path):
     try:
-        return os.stat(path).st_mode
+        return os.stat(path)
     except FileNotFoundError:
         return None
 
 
-def _descriptor_path(path):
-    """Follow symbolic links up to an open descriptor of a process; None if they lead elsewhere.
+def _resolved(path):
+    """Follow symbolic links as the system does, up to a file or to an open descriptor of a process.
 
     A descriptor's entry in /proc is a link, too, but another file under the same name would not be the one it has open.
     """
+    target = path
     while True:
-        folder, name = os.path.split(path)
-        path = os.path.join(os.path.realpath(folder), name)
-        if descriptor := DESCRIPTOR_PATH.fullmatch(path):
-            return descriptor
-        if not os.path.islink(path):
-            return None
-        path = os.path.join(os.path.dirname(path), os.readlink(path))
+        folder, name = os.path.split(target)
+        if not name:  # a path such as "new/", which cannot be opened
+            return target, None
+        with _errors_about(path):
+            target = os.path.join(os.path.realpath(folder, strict=True), name)
+        descriptor = DESCRIPTOR_PATH.fullmatch(target)
+        if descriptor or not os.path.islink(target):
+            return target, descriptor
+        target = os.path.join(os.path.dirname(target), os.readlink(target))
+
+
+@contextmanager
+def _errors_about(path):
+    """Name the path that the user has passed, not one that was derived from it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = path
+        raise
 
 
 def _open_in_place(path, descriptor):
     if descriptor and descriptor[1] in (None, str(os.getpid())):
-        try:
+        with _errors_about(path):
             return open(os.dup(int(descriptor[2])), "wb")  # opened by its path, a file would be written from its start
-        except OSError as error:
-            error.filename = path
-            raise
     return open(path, "wb")
 
 
@@ -95,39 +109,63 @@ def _compressed(path, file):
     return gzip.GzipFile("", "wb", fileobj=file) if path.endswith(".gz") else nullcontext(file)
 
 
-def _private_folder(path, target):
-    """A folder beside the target: contents are private until complete, and a new file's mode follows the umask."""
-    try:
-        return tempfile.TemporaryDirectory(prefix=".sk_cbow-", dir=os.path.dirname(target))
-    except OSError as error:
-        error.filename = path  # the name of the temporary folder means nothing to the user
-        raise
+def _created(unfinished, path, mode):
+    with _errors_about(path):
+        return open(unfinished, "xb", opener=partial(os.open, mode=mode))
 
 
 @contextmanager
-def _unwind_on_sigterm():
-    """Unwind the stack at SIGTERM, which would end the process at once, and end it by SIGTERM afterwards.
+def _removed_afterwards(file):
+    process = os.getpid()
 
-    Python allows handlers in the main thread only; a handler that the program has installed stays in its place.
+    def remove():
+        if os.getpid() == process:  # and not a fork of it
+            with suppress(OSError):
+                os.remove(file)
+
+    with _before_sigterm(remove):
+        try:
+            try:
+                yield
+            finally:
+                remove()
+        finally:
+            remove()  # again, since Ctrl-C may have interrupted it
+
+
+@contextmanager
+def _before_sigterm(action):
+    """Call `action` before SIGTERM ends the process.
+
+    The stack is not unwound, as without a handler. Python allows handlers in the main thread only; a handler that the
+    program has installed stays in its place.
     """
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
-    received = []
 
-    def unwind(signal_number, frame):
-        received.append(signal_number)
-        if len(received) == 1:  # a second one must not interrupt the removal of the file
-            raise SystemExit(128 + signal_number)
+    def act_and_end(signal_number, frame):
+        try:
+            action()
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
 
     try:
-        signal.signal(signal.SIGTERM, unwind)
+        signal.signal(signal.SIGTERM, act_and_end)
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if received:
-            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _copy_owner_and_mode(status, path):
+    new = os.stat(path)
+    if (new.st_uid, new.st_gid) != (status.st_uid, status.st_gid):
+        for owner in ((status.st_uid, -1), (-1, status.st_gid)):  # the group may be permitted where the user is not
+            with suppress(OSError):
+                os.chown(path, *owner)
+    os.chmod(path, stat.S_IMODE(status.st_mode))
 
 
 @contextmanager
@@ -156,7 +194,8 @@ def opened(path):
                 file.unread(beginning)
             yield file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} cannot be unpacked ({error}): it is damaged or incomplete; get it anew") from error
+        remedy = "it is damaged or incomplete; download it again"
+        raise ValueError(f"{path} cannot be unpacked ({error}): {remedy}") from error
 
 
 class RereadableFile:

@@ -10,21 +10,23 @@ error, and holds no more of the file than the tokens and vectors read so far, a 
 
 import io
 import os
+import re
 from array import array
-from contextlib import suppress
 
 import numpy as np
 
-from sk_cbow._files import numbered_lines, opened, replaced, shown
+from sk_cbow._files import RereadableFile, numbered_lines, opened, replaced, shown
 from sk_cbow._vectorizer import CBOWVectorizer, fitted_view
 
 BYTES_AT_A_TIME = 2**20
 # What `save` accepts, `load` reads: these hold for both. They bound the memory that a damaged file can ask for.
 MAX_TOKEN_BYTES = 2**20
-MAX_VECTOR_SIZE = 2**20
+MAX_VECTOR_SIZE = 2**18
 BYTES_PER_NUMBER = 32  # of text, on average, with the space; Python writes a float in 24 at most
 MAX_HEADER_DIGITS = 18  # fit in 64 bits
 NUMBER_CHARACTERS = b" 0123456789+-.eE" + b"nNaAiIfFtTyY"  # the letters are those of nan and infinity
+TOKEN_OF_LINE = re.compile(rb"^[^ \n]* ", re.MULTILINE)
+CONTROL_CHARACTERS = re.compile(rb"[^\t\n\v\f\r -~\x80-\xff]")
 
 
 def save(vectorizer, path, binary=False):
@@ -39,8 +41,8 @@ def save(vectorizer, path, binary=False):
         Fitted. Its vectors are written in the order of `vocabulary_`, integer tokens as text.
     path : str or path-like
         Where to write. A name that ends in ``.gz`` is compressed. An existing file is replaced once the new one is
-        complete, and keeps its mode; a symbolic link stays a link. Pipes and devices, such as ``/dev/stdout``, are
-        written into.
+        complete, and keeps its mode and, where permitted, its owner; a symbolic link stays a link. Pipes and devices,
+        such as ``/dev/stdout``, are written into.
     binary : bool, default=False
         Whether numbers are written as 32-bit binary numbers, or as text with nine digits, which are enough to restore
         the same 32 bits.
@@ -51,7 +53,8 @@ def save(vectorizer, path, binary=False):
         If the vectorizer is not fitted.
     ValueError
         If a token is empty, contains a space or a line break, cannot be encoded as UTF-8, is longer than 1 MiB or is
-        written like another one, if a vector is not finite, or if vectors have more than 1,048,576 numbers.
+        written like another one, if a vector is not finite, or if vectors have more than 262,144 numbers. With
+        ``binary=True``, also if the bytes of all vectors are those of text, as which `load` would read them.
     OSError
         If the file cannot be written. What was at `path` before is unchanged.
 
@@ -69,12 +72,12 @@ def save(vectorizer, path, binary=False):
     with np.errstate(over="ignore"):  # becomes infinite, which is an error below
         embeddings = np.asarray(fitted.embeddings_, "<f4")
     _check_writable(fitted.vocabulary_, embeddings)
+    if binary:
+        _check_binary(fitted.vocabulary_, embeddings)
     with replaced(path) as file:
         file.write(b"%d %d\n" % embeddings.shape)
-        numbers_as_text = b" ".join([b"%.9g"] * embeddings.shape[1])
-        for token, vector in zip(fitted.vocabulary_, embeddings, strict=True):
-            numbers = vector.tobytes() if binary else numbers_as_text % tuple(vector.tolist())
-            file.write(str(token).encode() + b" " + numbers + b"\n")
+        for row in _encoded_rows(fitted.vocabulary_, embeddings, binary):
+            file.write(row)
 
 
 def load(path, binary=None):
@@ -86,8 +89,8 @@ def load(path, binary=None):
         A word2vec file, text or binary, a fastText ``.vec`` or a GloVe file. If the name ends in ``.gz``, it is
         decompressed. A UTF-8 byte order mark at its beginning is skipped.
     binary : bool, optional
-        Whether numbers are binary, as gensim's parameter; by default, the content decides. Files of few and short
-        vectors may be valid in both ways and need it.
+        Whether numbers are binary, as gensim's parameter; by default, the content decides: text, if all bytes
+        after the tokens are those of text.
 
     Returns
     -------
@@ -98,9 +101,8 @@ def load(path, binary=None):
     Raises
     ------
     ValueError
-        If the file ends too early or goes on too long, a row has not one token and as many finite numbers as the
-        others, a token occurs twice, is not UTF-8 or is too long, or the content does not tell text from binary. The
-        message says where.
+        If the file has fewer or more rows than its first line says, a row does not consist of one token and as many
+        finite numbers as the others, or a token occurs twice, is not UTF-8 or is too long. The message says where.
 
     Examples
     --------
@@ -153,6 +155,31 @@ def _check_writable(vocabulary, embeddings):
         raise ValueError(f"the vector of token {token} (row {row}) is not finite as 32-bit numbers: fit again")
 
 
+def _check_binary(vocabulary, embeddings):
+    """Check that `load` will recognize the rows as binary, by its own test of the same bytes."""
+    vector_size, beginning = embeddings.shape[1], bytearray()
+    for row in _encoded_rows(vocabulary, embeddings, binary=True):
+        beginning += row
+        if len(beginning) >= BYTES_AT_A_TIME + _max_line_bytes(vector_size):  # `load` looks at no more
+            break
+    if not _is_binary(RereadableFile(io.BytesIO(beginning)), vector_size):
+        raise ValueError(
+            "as binary numbers, these vectors consist of characters of text only, and the file would be read as text: "
+            "save it as text, binary=False"
+        )
+
+
+def _encoded_rows(vocabulary, embeddings, binary):
+    numbers_as_text = b" ".join([b"%.9g"] * embeddings.shape[1])
+    for token, vector in zip(vocabulary, embeddings, strict=True):
+        numbers = vector.tobytes() if binary else numbers_as_text % tuple(vector.tolist())
+        yield str(token).encode() + b" " + numbers + b"\n"
+
+
+def _max_line_bytes(vector_size):
+    return MAX_TOKEN_BYTES + BYTES_PER_NUMBER * vector_size
+
+
 def _rows_not_finite(embeddings):
     # Largest and smallest numbers are not finite if any number is not, and need no second table.
     with np.errstate(invalid="ignore"):
@@ -164,26 +191,25 @@ def _read(file, path, binary):
     if n_rows is None and binary:
         raise ValueError(f"{path} does not begin with the number of vectors and their length: pass binary=False")
     if n_rows is not None and binary is None:
-        binary = _is_binary(file, path, n_rows, vector_size)
+        binary = _is_binary(file, vector_size)
     unit, rows = "line", _text_rows(file, path, vector_size, first_line=1 if n_rows is None else 2)
     if binary:
         unit, rows = "vector", _binary_rows(file, path, vector_size)
     vocabulary, embeddings = _table(rows, unit, path, n_rows, vector_size)
     if n_rows is not None and len(vocabulary) < n_rows:
         raise ValueError(
-            f"{path} ends after {len(vocabulary)} of the {n_rows} vectors that line 1 tells of: get it anew"
+            f"{path} ends after {len(vocabulary)} of the {n_rows} vectors declared in line 1: download it again"
         )
     return vocabulary, embeddings
 
 
 def _header(file, path):
     """Read the number of vectors and their length; the number is None, and nothing read, if the first line is a row."""
-    limit = MAX_TOKEN_BYTES + BYTES_PER_NUMBER * MAX_VECTOR_SIZE
-    _, first = next(numbered_lines(file, path, limit), (1, b""))
-    fields = first.split()
+    _, first = next(numbered_lines(file, path, _max_line_bytes(MAX_VECTOR_SIZE)), (1, b""))
+    fields = first.split(maxsplit=2)  # not into each of the numbers: a damaged line can have millions
     is_header = len(fields) == 2 and all(field.isdigit() for field in fields)  # of ASCII digits, since these are bytes
     if is_header and max(map(len, fields)) > MAX_HEADER_DIGITS:
-        raise ValueError(f"line 1 of {path} is {shown(first)}: no file holds so many numbers; mend line 1")
+        raise ValueError(f"line 1 of {path} is {shown(first)}: no file holds so many numbers; fix line 1")
     n_rows, vector_size = map(int, fields) if is_header else (None, first.rstrip().count(b" "))
     if is_header and (n_rows == 0 or vector_size == 0):
         raise ValueError(f"line 1 of {path} is {shown(first)}: the file holds no vectors")
@@ -195,66 +221,27 @@ def _header(file, path):
     if vector_size > MAX_VECTOR_SIZE:
         raise ValueError(
             f"line 1 of {path}, {shown(first)}, gives vectors of {vector_size} numbers: at most {MAX_VECTOR_SIZE} can "
-            "be read; mend line 1"
+            "be read; fix line 1"
         )
     if not is_header:
         file.unread(first)
     return n_rows, vector_size
 
 
-def _is_binary(file, path, n_rows, vector_size):
-    """Whether the rows below the header are binary: the format in which alone the beginning of the file is valid."""
-    size = BYTES_AT_A_TIME + 4 * vector_size + 2  # a binary row with its line break, however long the token is
-    beginning = file.read(size)
+def _is_binary(file, vector_size):
+    """Whether the rows that the file continues with are binary: what follows the tokens is not text.
+
+    Text consists of UTF-8 without control characters there, even with mistakes such as a decimal comma, whereas binary
+    numbers hold zeros, control characters and broken UTF-8. The tokens tell nothing: they can be of any characters.
+    """
+    beginning = file.read(BYTES_AT_A_TIME) + file.readline(_max_line_bytes(vector_size))
     file.unread(beginning)
-    is_whole = len(beginning) < size
-
-    def is_valid(rows, unit):
-        try:
-            vocabulary, _ = _table(rows, unit, path, n_rows, vector_size)
-        except ValueError:
-            return False
-        return not is_whole or len(vocabulary) == n_rows
-
-    n_complete = len(beginning) if is_whole else beginning.rfind(b"\n") + 1
-    text_rows = _text_rows(io.BytesIO(beginning[:n_complete]), path, vector_size, first_line=2)
-    unfinished_numbers = beginning[n_complete:].partition(b" ")[2].rstrip()
-    is_text = _is_of_numbers(unfinished_numbers) and is_valid(text_rows, "line")
-
-    binary_rows = _binary_rows(io.BytesIO(beginning), path, vector_size)
-    is_binary = is_valid(binary_rows if is_whole else _complete(binary_rows), "vector")
-    looks_like_text = _looks_like_text(beginning, vector_size)
-    if not is_whole and looks_like_text:
-        # Long lines of text are often valid as binary rows without line breaks, as gensim writes them: digits are bytes
-        # of finite numbers, and whatever stands before the next space is a token. In text, no line break is to be
-        # expected right after so many bytes.
-        line_break = beginning.find(b" ") + 1 + 4 * vector_size
-        is_binary &= beginning[line_break : line_break + 1] == b"\n"
-
-    if is_text and is_binary:
-        raise ValueError(f"{path} can be read as text and as binary: pass binary=False or binary=True")
-    if is_binary and is_whole and _is_printable(beginning):
-        # A mistake in a text file, such as a decimal comma, must not turn its digits into the bytes of other numbers.
-        raise ValueError(
-            f"{path} looks like text, but can be read as binary only: pass binary=True, or binary=False to be told "
-            "where the text is wrong"
-        )
-    if not is_text and not is_binary:
-        return not looks_like_text  # the reader will say what is wrong
-    return is_binary
-
-
-def _looks_like_text(rows, vector_size):
-    """Whether the first line's numbers are printable; binary ones hold zeros, control characters and broken UTF-8."""
-    numbers = rows.replace(b"\t", b" ").partition(b" ")[2].partition(b"\n")[0].rstrip()
-    return len(numbers) >= 2 * vector_size - 1 and _is_printable(numbers)
-
-
-def _is_printable(data):
+    numbers = TOKEN_OF_LINE.sub(b"", beginning)
     try:
-        return data.translate(None, b"\t\r\n").decode().isprintable()
+        numbers.decode()
     except UnicodeDecodeError:
-        return False
+        return True
+    return CONTROL_CHARACTERS.search(numbers) is not None
 
 
 def _table(rows, unit, path, n_rows, vector_size):
@@ -268,7 +255,7 @@ def _table(rows, unit, path, n_rows, vector_size):
         row = len(numbers)
         if row == n_rows:
             raise ValueError(
-                f"{path} goes on at {location(number)}, after the {n_rows} vectors that line 1 tells of: mend line 1"
+                f"{path} continues at {unit} {number}, after the {n_rows} vectors declared in line 1: fix line 1"
             )
         try:
             token = encoded.decode()
@@ -291,8 +278,7 @@ def _table(rows, unit, path, n_rows, vector_size):
 
 
 def _text_rows(file, path, vector_size, first_line):
-    limit = MAX_TOKEN_BYTES + BYTES_PER_NUMBER * vector_size
-    for number, line in numbered_lines(file, path, limit, first_line):
+    for number, line in numbered_lines(file, path, _max_line_bytes(vector_size), first_line):
         if not line.strip():
             continue
         token, _, numbers = line.rstrip().partition(b" ")
@@ -300,7 +286,7 @@ def _text_rows(file, path, vector_size, first_line):
         if not token or vector is None:
             raise ValueError(
                 f"line {number} of {path} is {shown(line)}: expected a token without spaces and {vector_size} numbers, "
-                "one space before each; mend the line or leave it out"
+                "one space before each; fix the line or leave it out"
             )
         yield number, token, vector.data
 
@@ -321,15 +307,6 @@ def _is_of_numbers(data):
     return not data.translate(None, NUMBER_CHARACTERS)
 
 
-class _IncompleteRowError(ValueError):
-    pass
-
-
-def _complete(rows):
-    with suppress(_IncompleteRowError):
-        yield from rows
-
-
 def _binary_rows(file, path, vector_size):
     n_bytes, n_rows = 4 * vector_size, 0
     data, start, is_at_end = b"", 0, False
@@ -347,7 +324,7 @@ def _binary_rows(file, path, vector_size):
             return
         location = f"vector {n_rows + 1} of {path}"
         if is_incomplete:
-            raise _IncompleteRowError(f"{location} is incomplete: the file is damaged or ends too early; get it anew")
+            raise ValueError(f"{location} is incomplete: the file is damaged or ends too early; download it again")
         token = data[token_start:space]
         if is_too_long or not token or b"\n" in token:
             raise ValueError(

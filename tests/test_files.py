@@ -7,8 +7,10 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +92,59 @@ def test_after_an_error_of_the_disk_the_old_file_is_intact(tmp_path, monkeypatch
     assert os.listdir(tmp_path) == ["file"]
 
 
+# Replaces a file in one fork after another, each with a signal at the next line of Python that runs.
+INTERRUPTED_AT_EACH_LINE = """
+import os, signal, sys
+from sk_cbow._files import replaced
+
+path, signal_name = sys.argv[1:]
+
+def write():
+    with replaced(path) as file:
+        file.write(b"new")
+
+def write_and_interrupt(n_lines):
+    def trace(frame, event, argument):
+        nonlocal n_lines
+        if event == "line" and frame.f_code is not write_and_interrupt.__code__:
+            n_lines -= 1
+            if n_lines == 0:
+                os.kill(os.getpid(), signal.Signals[signal_name])
+        return trace
+
+    sys.settrace(trace)
+    try:
+        write()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(None)
+    os._exit(0 if n_lines > 0 else 1)
+
+outcomes = []
+while not outcomes or outcomes[-1] != 0:
+    with open(path, "wb") as file:
+        file.write(b"old")
+    if (process := os.fork()) == 0:
+        write_and_interrupt(len(outcomes) + 1)
+    outcomes.append(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+    assert os.listdir(os.path.dirname(path)) == ["file"], (len(outcomes), os.listdir(os.path.dirname(path)))
+    with open(path, "rb") as file:
+        assert file.read() in (b"old", b"new")
+print(len(outcomes), outcomes.count(-signal.SIGTERM))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_at_any_line_leaves_the_old_file_or_the_new_one_and_nothing_else(tmp_path, name):
+    command = [sys.executable, "-c", INTERRUPTED_AT_EACH_LINE, str(tmp_path / "file"), name]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert (process.returncode, process.stderr) == (0, "")
+    n_lines, n_terminated = map(int, process.stdout.split())
+    assert n_lines > 50
+    assert n_terminated == (n_lines - 1 if name == "SIGTERM" else 0)
+
+
 # Saves over a file, and sends itself SIGTERM as soon as there is a second file.
 TERMINATED_WHILE_SAVING = f"""
 {IN_A_PROCESS}
@@ -97,11 +152,7 @@ class Terminating(dict):
     def __iter__(self):
         for token in super().__iter__():
             if len(os.listdir(os.path.dirname(path))) > 1:
-                try:
-                    os.kill(os.getpid(), signal.SIGTERM)
-                except SystemExit:
-                    if argument == "unwound":
-                        raise
+                os.kill(os.getpid(), signal.SIGTERM)
             yield token
 
 vectorizer = numbered_vectorizer(1)
@@ -111,18 +162,33 @@ print("survived")
 """
 
 
-@pytest.mark.parametrize("stack", ["unwound", "not unwound"])
-def test_sigterm_while_saving_ends_the_process_and_leaves_the_folder_as_it_was(tmp_path, stack):
+def test_sigterm_while_saving_ends_the_process_and_leaves_the_folder_as_it_was(tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_bytes(b"old")
-    command = [sys.executable, "-c", TERMINATED_WHILE_SAVING, str(path), stack]
+    command = [sys.executable, "-c", TERMINATED_WHILE_SAVING, str(path), ""]
     process = subprocess.run(command, capture_output=True, text=True)
     assert (process.returncode, process.stdout, process.stderr) == (-signal.SIGTERM, "", "")
     assert os.listdir(tmp_path) == ["vectors.txt"]
-    if stack == "unwound":
-        assert path.read_bytes() == b"old"
-    else:  # the program caught the exception, so that the file was completed first
-        assert len(word2vec_format.load(path).vocabulary_) == 50
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("end", ["sys.exit(0)", "os.kill(os.getpid(), signal.SIGTERM)"])
+def test_the_end_of_a_forked_process_leaves_the_unfinished_file(tmp_path, end):
+    code = f"""
+import os, signal, sys
+from sk_cbow._files import replaced
+
+with replaced(sys.argv[1]) as file:
+    file.write(b"one ")
+    file.flush()
+    if (process := os.fork()) == 0:
+        {end}
+    os.waitpid(process, 0)
+    file.write(b"two")
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "file")], check=True)
+    assert (tmp_path / "file").read_bytes() == b"one two"
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_the_handler_of_sigterm_is_restored_and_a_programs_own_is_kept(tmp_path):
@@ -179,7 +245,7 @@ def test_threads_and_processes_that_save_to_one_path_leave_one_whole_file(tmp_pa
     assert os.listdir(tmp_path) == ["vectors.txt"]
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o755])
 def test_an_existing_file_keeps_its_mode(tmp_path, mode):
     path = tmp_path / "file"
     path.write_bytes(b"old")
@@ -189,14 +255,64 @@ def test_an_existing_file_keeps_its_mode(tmp_path, mode):
     assert path.read_bytes() == b"new"
 
 
+def test_the_file_that_replaces_another_is_private_until_it_is_complete(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with replaced(path):
+        (unfinished,) = set(os.listdir(tmp_path)) - {"file"}
+        assert mode_of(tmp_path / unfinished) & 0o077 == 0
+
+
+@pytest.fixture
+def folder_of_another_user():
+    """A folder that anyone can write, in the eyes of a user who is not root."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(user)
+
+
+def test_a_file_that_is_not_writable_is_refused_as_by_open(folder_of_another_user):
+    path = folder_of_another_user / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o444)
+    with pytest.raises(PermissionError) as caught:
+        write(path, b"new")
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(folder_of_another_user) == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+@pytest.mark.parametrize("permitted", ["both", "group", "neither"])
+def test_an_existing_file_keeps_its_owner_where_permitted(tmp_path, monkeypatch, permitted):
+    def chown(path, user, group):
+        if permitted == "neither" or (permitted == "group" and user != -1):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        system_chown(path, user, group)
+
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    os.chown(path, 12, 34)
+    system_chown = os.chown
+    monkeypatch.setattr(os, "chown", chown)
+    write(path, b"new")
+    assert path.read_bytes() == b"new"
+    expected = {"both": (12, 34), "group": (0, 34), "neither": (0, os.getegid())}
+    assert (path.stat().st_uid, path.stat().st_gid) == expected[permitted]
+
+
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
-def test_a_new_file_has_the_mode_of_any_new_file_and_is_private_until_then(tmp_path, umask):
+def test_a_new_file_has_the_mode_of_any_new_file(tmp_path, umask):
     previous = os.umask(umask)
     try:
         (tmp_path / "by open").write_bytes(b"")
-        with replaced(tmp_path / "by replaced"):
-            (folder,) = set(os.listdir(tmp_path)) - {"by open"}
-            assert mode_of(tmp_path / folder) & 0o077 == 0
+        write(tmp_path / "by replaced", b"")
     finally:
         os.umask(previous)
     assert mode_of(tmp_path / "by replaced") == mode_of(tmp_path / "by open")
@@ -216,6 +332,39 @@ def test_a_symbolic_link_stays_one_and_its_target_is_replaced(tmp_path, exists):
     assert not target.is_symlink()
     assert target.read_bytes() == b"new"
     assert not exists or mode_of(target) == 0o600
+
+
+def test_the_file_is_the_one_that_open_would_write(tmp_path, monkeypatch):
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("folder/inner")
+    (tmp_path / "link to file").symlink_to("link/../by open")
+    monkeypatch.chdir(tmp_path)
+    write("link/../file", b"1")
+    write("link to file", b"2")
+    with replaced("relative") as file:
+        monkeypatch.chdir("folder")
+        file.write(b"3")
+    assert (tmp_path / "folder" / "file").read_bytes() == b"1"
+    assert (tmp_path / "folder" / "by open").read_bytes() == b"2"
+    assert (tmp_path / "relative").read_bytes() == b"3"
+    assert sorted(os.listdir(tmp_path)) == ["folder", "link", "link to file", "relative"]
+
+
+@pytest.mark.parametrize(
+    "path", ["", ".", "new/", "new/.", "missing/file", "missing/../file", "text/file", "text/../file", "loop"]
+)
+def test_paths_that_open_refuses_are_refused_with_the_same_error(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_bytes(b"old")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError) as expected:  # noqa: PT011
+        os.open(path, os.O_WRONLY | os.O_CREAT)
+    with pytest.raises(OSError) as caught:  # noqa: PT011
+        write(path, b"new")
+    assert (caught.type, caught.value.errno, caught.value.filename) == (expected.type, expected.value.errno, path)
+    with pytest.raises((IsADirectoryError, NotADirectoryError)):
+        write("text/", b"new")
+    assert sorted(os.listdir(tmp_path)) == ["loop", "text"]
 
 
 def test_a_fifo_is_written_into(tmp_path):
@@ -265,9 +414,8 @@ def test_errors_of_opening_name_the_path_that_was_passed(tmp_path):
         with pytest.raises(OSError, match=r"No such file|Bad file") as caught:
             write(path, b"")
         assert caught.value.filename == str(path)
-    for path in (tmp_path, ""):
-        with pytest.raises(IsADirectoryError):
-            write(path, b"")
+    with pytest.raises(IsADirectoryError):
+        write(tmp_path, b"")
     assert os.listdir(tmp_path) == []
 
 

@@ -1,0 +1,84 @@
+"""What the document in the context is worth: words and documents for several values of `document_context`.
+
+    python docs/benchmarks/contexts.py wiki.txt.gz --pairs wordsim353.txt men.txt --analogies analogies.txt.gz
+    python docs/benchmarks/contexts.py train.tsv.gz --test test.tsv.gz
+
+Each setting is trained with `random_state` 0, 1 and 2; numbers are medians, with the lowest and the highest in
+brackets. Pairs and analogies are scored as in compare.py. With a test file, the vectors of documents are standardized,
+averaged alike and by idf, and a logistic regression learns from all labels (C=1), and from five of each class (C=.1,
+the mean of five draws, the same for every setting). Options of `CBOWVectorizer` may follow a value:
+``1:window=20,epochs=20``.
+"""
+
+import argparse
+import json
+import statistics
+
+import numpy as np
+from compare import MOST_FREQUENT, read
+from labels import N_DRAWS, some_of_each
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from sk_cbow import CBOWVectorizer
+
+SEEDS = [0, 1, 2]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", help="as compare.py reads it")
+    parser.add_argument("--test", help="a .tsv file whose labels are to be told")
+    parser.add_argument("--pairs", nargs="*", default=[])
+    parser.add_argument("--analogies")
+    parser.add_argument("--contexts", nargs="+", default=["0", "0.8", "1"])
+    arguments = parser.parse_args()
+    documents, labels = read(arguments.corpus)
+    header = None
+    for context in arguments.contexts:
+        results = [
+            measured(options_of(context) | {"random_state": seed}, documents, labels, arguments) for seed in SEEDS
+        ]
+        if header is None:
+            header = list(results[0])
+            print("| document_context | " + " | ".join(header) + " |\n" + "|---" * (len(header) + 1) + "|")
+        columns = [[result[name] for result in results] for name in header]
+        cells = [f"{statistics.median(values):.3f} ({min(values):.3f}-{max(values):.3f})" for values in columns]
+        print(f"| {context} | " + " | ".join(cells) + " |", flush=True)
+
+
+def options_of(context):
+    value, _, rest = context.partition(":")
+    options = dict(option.split("=") for option in rest.split(",") if option)
+    return {"document_context": json.loads(value)} | {name: json.loads(text) for name, text in options.items()}
+
+
+def measured(options, documents, labels, arguments):
+    vectorizer = CBOWVectorizer(**options).fit(documents)
+    measures = {}
+    for path in arguments.pairs:
+        score = vectorizer.similarity_score(path, restrict_vocab=None)
+        measures[path.rpartition("/")[2].partition(".")[0]] = float(score.spearman.statistic)
+    if arguments.analogies:
+        measures["analogies"] = vectorizer.analogy_score(arguments.analogies, restrict_vocab=MOST_FREQUENT).accuracy
+    if arguments.test:
+        by_idf = clone(vectorizer).set_params(weighting="idf").fit(documents)
+        for name, averaging in (("uniform", vectorizer), ("idf", by_idf)):
+            measures |= {f"{name}, {key}": value for key, value in accuracies(averaging, documents, labels, arguments)}
+    return measures
+
+
+def accuracies(vectorizer, documents, labels, arguments):
+    test, y_test = read(arguments.test)
+    scaler = StandardScaler().fit(vectorizer.transform(documents))
+    X, X_test = (scaler.transform(vectorizer.transform(texts)) for texts in (documents, test))
+    y = np.array(labels)
+    yield "all labels", LogisticRegression(max_iter=1000).fit(X, y).score(X_test, y_test)
+    draws = [some_of_each(y, 5, np.random.default_rng(draw)) for draw in range(N_DRAWS)]
+    few = [LogisticRegression(C=0.1, max_iter=1000).fit(X[rows], y[rows]).score(X_test, y_test) for rows in draws]
+    yield "5 labels a class", float(np.mean(few))
+
+
+if __name__ == "__main__":
+    main()
