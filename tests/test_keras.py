@@ -170,6 +170,18 @@ def test_encode_reads_strings_with_the_analyzer_and_many_documents(two_topics, s
     assert [tokens[number - 1] for number in ids[401]] == two_topics[0][1]
 
 
+def test_a_refit_while_documents_are_encoded_changes_nothing_in_the_result(two_topics, small):
+    vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
+    expected = encode(vectorizer, [["tea", "car"]] * 5000, max_length=2)
+
+    def documents_with_a_refit_between():
+        yield from [["tea", "car"]] * 4500
+        vectorizer.fit([["car", "tea", "tea"]] * 50)  # which swaps the rows
+        yield from [["tea", "car"]] * 500
+
+    np.testing.assert_array_equal(encode(vectorizer, documents_with_a_refit_between(), max_length=2), expected)
+
+
 @pytest.mark.parametrize("max_length", [2, 6, 20])
 def test_encode_of_documents_that_span_chunks(fitted, monkeypatch, max_length):
     rng = np.random.default_rng(0)
