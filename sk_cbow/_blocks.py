@@ -38,11 +38,10 @@ class Blocks(NamedTuple):
     token_ids: np.ndarray  # (n_blocks, n_strips, lane_length, n_lanes) int32, 0 is padding
     widths: np.ndarray  # (n_blocks, n_strips) int32, the words on each side that are context, equal in a block
     noise_ids: np.ndarray  # (n_blocks, n_strips, n_groups, NOISE_PER_GROUP) int32
-    # For a context of window and document; otherwise of one number each, without meaning.
-    sampled_rows: np.ndarray  # (n_blocks, n_strips, n_spans, n_chunks) int32, 0..ROWS_PER_CHUNK - 1: one in each chunk
-    chunk_pairs: (
-        np.ndarray
-    )  # (n_blocks, n_strips, n_spans, n_chunks, n_chunks) int32, 1 where the first sees the second
+    # The rest is for a context of window and document; otherwise it is one number each, without meaning. Of each chunk
+    # one row is sampled, 0..ROWS_PER_CHUNK - 1; a pair is 1 where the first chunk sees the second, otherwise 0.
+    sampled_rows: np.ndarray  # (n_blocks, n_strips, n_spans, n_chunks) int32
+    chunk_pairs: np.ndarray  # (n_blocks, n_strips, n_spans, n_chunks, n_chunks) int32
 
 
 def keep_probability(token_counts, sample):

@@ -436,7 +436,8 @@ def train_on_block(tables, accumulators, block, learning_rate, **options):
         One block: of each array, the first axis is that of strips.
     learning_rate : float tensor, scalar
     **options
-        Numbers that are compiled into the step: ``window``, ``negative`` and ``offset``, as in `CBOW`.
+        Numbers that are compiled into the step: ``window``, ``negative``, ``offset`` and ``document_context``, as in
+        `CBOW`.
 
     Returns
     -------
@@ -574,9 +575,8 @@ def context_mean(table, strip, *, window, document_context):
         return of_window * window_weight, is_target, lambda gradient: is_token * from_window(gradient * window_weight)
 
     document_sum, from_document = _document_sum(is_token, strip.sampled_rows, strip.chunk_pairs)
-    n_document = document_sum(
-        is_token
-    )  # above 0 only where there is a window, too: tokens of a document are neighbours
+    # A place that has words of its document in the lane has neighbours, so that the window is never empty beside them.
+    n_document = document_sum(is_token)
     share = document_context * tf.cast(n_document > 0, tf.float32)
     window_weight *= 1 - share
     document_weight = is_target * share / tf.maximum(n_document, 1)

@@ -41,7 +41,7 @@ def checked(attributes):
     needed = NEEDED_BY_TRANSFORM | (NEEDED_BY_PARTIAL_FIT if "_progress" in attributes else set())
     if "context_embeddings_" in attributes or "target_embeddings_" in attributes:
         needed |= {"context_embeddings_", "target_embeddings_"}
-    _check(needed <= attributes.keys(), f"{', '.join(sorted(needed - attributes.keys()))} is missing")
+    require(needed <= attributes.keys(), f"{', '.join(sorted(needed - attributes.keys()))} is missing")
 
     attributes = dict(attributes)
     lengths = {}
@@ -51,40 +51,40 @@ def checked(attributes):
     for name, shape in COUNTS.items():
         if name in attributes:
             counts = _numbers(name, attributes[name], shape, "iu", lengths)
-            _check((counts > 0).all(), f"{name} has numbers that are not above 0")
+            require((counts > 0).all(), f"{name} has numbers that are not above 0")
     for name in WEIGHTS:
-        _check((attributes.get(name, np.ones(1)) > 0).all(), f"{name} has numbers that are not above 0")
+        require((attributes.get(name, np.ones(1)) > 0).all(), f"{name} has numbers that are not above 0")
     squared_lengths = np.square(attributes["components_"], dtype=np.float64).sum(axis=1)
-    _check(np.allclose(squared_lengths, 1, atol=1e-3), "components_ has rows that are not of unit length")
+    require(np.allclose(squared_lengths, 1, atol=1e-3), "components_ has rows that are not of unit length")
 
     vocabulary = attributes["vocabulary_"]
-    _check(type(vocabulary) is dict, "vocabulary_ is no dict")
-    _check(
+    require(type(vocabulary) is dict, "vocabulary_ is no dict")
+    require(
         all(issubclass(kind, (str, Integral)) for kind in set(map(type, vocabulary))),
         "vocabulary_ has tokens that are neither strings nor integers",
     )
-    _check(
+    require(
         set(map(type, vocabulary.values())) == {int} and list(vocabulary.values()) == list(range(lengths["n_tokens"])),
         f"vocabulary_ does not have the rows 0 to {lengths['n_tokens'] - 1} in their order",
     )
     if "_progress" in attributes:
         _check_progress(attributes["_progress"], 2 if "context_embeddings_" in attributes else 1, lengths)
         losses = attributes["loss_curve_"]
-        _check(isinstance(losses, list) and set(map(type, losses)) <= {float}, "loss_curve_ is no list of numbers")
+        require(isinstance(losses, list) and set(map(type, losses)) <= {float}, "loss_curve_ is no list of numbers")
     return attributes
 
 
 def _check_progress(progress, n_tables, lengths):
-    _check(isinstance(progress, dict) and progress.keys() == IN_PROGRESS, "the state of training is incomplete")
+    require(isinstance(progress, dict) and progress.keys() == IN_PROGRESS, "the state of training is incomplete")
     accumulators, in_documents = progress["accumulators"], progress["in_documents"]
-    _check(isinstance(accumulators, list) and len(accumulators) == n_tables, "the state of Adagrad is incomplete")
+    require(isinstance(accumulators, list) and len(accumulators) == n_tables, "the state of Adagrad is incomplete")
     for values in accumulators:
         _numbers("the state of Adagrad", values, ("n_tokens",), "f", lengths)
     if in_documents is not None:
         _numbers("the document frequency", in_documents, ("n_tokens",), "iu", lengths)
     n_documents, dropped_counts = progress["n_documents"], progress["left_out"]
-    _check(isinstance(n_documents, Integral) and n_documents >= 0, "the number of documents is wrong")
-    _check(
+    require(isinstance(n_documents, Integral) and n_documents >= 0, "the number of documents is wrong")
+    require(
         type(dropped_counts) is dict and all(isinstance(count, Integral) for count in dropped_counts.values()),
         "the counts of dropped tokens are wrong",
     )
@@ -96,23 +96,24 @@ def _check_progress(progress, n_tables, lengths):
 
 def _numbers(name, values, shape, kinds, lengths):
     """A finite array of numbers of these dimensions, whose lengths agree with those of the arrays before."""
-    _check(
+    require(
         type(values) in (np.ndarray, np.memmap) and values.ndim == len(shape) and values.dtype.kind in kinds,
         f"{name} is no array of numbers of shape ({', '.join(shape)})",
     )
     for dimension, length in zip(shape, values.shape, strict=True):
         known = lengths.setdefault(dimension, length)
-        _check(known == length, f"{name} has {dimension}={length}, where embeddings_ has {known}")
-        _check(length > 0 or dimension == "n_components", f"{name} has {dimension}=0")
+        require(known == length, f"{name} has {dimension}={length}, where embeddings_ has {known}")
+        require(length > 0 or dimension == "n_components", f"{name} has {dimension}=0")
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error
         if kinds == "f" and values.dtype != np.float32:
             values = values.astype(np.float32)
         is_finite = type(values) is np.memmap or np.isfinite(values.sum(dtype=np.float64))
-    _check(is_finite, f"{name} has numbers that are not finite")
+    require(is_finite, f"{name} has numbers that are not finite")
     return values
 
 
-def _check(is_right, fault):
+def require(is_right, fault):
+    """Raise the error of a damaged vectorizer unless something is as it has to be."""
     if not is_right:
         raise _damaged(fault)
 

@@ -29,7 +29,7 @@ from sk_cbow._pooling import (
 )
 from sk_cbow._similarity import analogy_score, nearest, similarity_score
 from sk_cbow._start import from_vectors, rows_from_previous
-from sk_cbow._state import FITTED_ATTRIBUTES, checked
+from sk_cbow._state import FITTED_ATTRIBUTES, checked, require
 from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, look_up, read_corpus
 
 # Minor versions whose pickles this one reads. A change of parameters or fitted attributes shortens the list.
@@ -869,12 +869,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         state = checked(state)
         missing = set(self._get_param_names()) - state.keys()
-        shadowing = [name for name in state if hasattr(type(self), name)]
-        if missing or shadowing:
-            fault = (
-                f"{', '.join(sorted(missing))} is missing" if missing else f"{shadowing[0]} is no attribute of its own"
-            )
-            raise ValueError(f"the saved CBOWVectorizer is damaged, {fault}: restore the file, or fit again")
+        require(not missing, f"{', '.join(sorted(missing))} is missing")
+        for name in state:
+            require(not hasattr(type(self), name), f"{name} is no attribute of its own")
         super().__setstate__(state)
 
     def __sklearn_tags__(self):

@@ -139,12 +139,17 @@ def draw(curves, path):
     figure.savefig(path, dpi=150)
 
 
+def parsed_options(text):
+    """Names and values of ``name=value,name=value``."""
+    options = dict(option.split("=") for option in text.split(",") if option)
+    return {name: json.loads(value.lower()) for name, value in options.items()}
+
+
 def run(name, arguments):
     """Train one engine in this process; return its measures, name -> number."""
     engine, _, options = name.partition(":")
-    options = dict(option.split("=") for option in options.split(",") if option)
     sizes = SIZES | {"vector_size": arguments.vector_size, "epochs": arguments.epochs[0]}
-    options = sizes | {key: json.loads(value.lower()) for key, value in options.items()}
+    options = sizes | parsed_options(options)
     documents, labels = read(arguments.corpus)
     vocabulary, vectors, seconds = ENGINES[engine](documents, **options)
     n_words = sum(map(len, documents)) * options["epochs"] / 1e6

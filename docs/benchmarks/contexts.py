@@ -11,13 +11,12 @@ the mean of five draws, the same for every setting). Options of `CBOWVectorizer`
 """
 
 import argparse
-import json
+import copy
 import statistics
 
 import numpy as np
-from compare import MOST_FREQUENT, read
+from compare import MOST_FREQUENT, parsed_options, read
 from labels import N_DRAWS, some_of_each
-from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -50,12 +49,11 @@ def main():
 
 def options_of(context):
     value, _, rest = context.partition(":")
-    options = dict(option.split("=") for option in rest.split(",") if option)
-    return {"document_context": json.loads(value)} | {name: json.loads(text) for name, text in options.items()}
+    return parsed_options(f"document_context={value},{rest}")
 
 
 def measured(options, documents, labels, arguments):
-    vectorizer = CBOWVectorizer(**options).fit(documents)
+    vectorizer = CBOWVectorizer(weighting="idf", **options).fit(documents)
     measures = {}
     for path in arguments.pairs:
         score = vectorizer.similarity_score(path, restrict_vocab=None)
@@ -63,8 +61,9 @@ def measured(options, documents, labels, arguments):
     if arguments.analogies:
         measures["analogies"] = vectorizer.analogy_score(arguments.analogies, restrict_vocab=MOST_FREQUENT).accuracy
     if arguments.test:
-        by_idf = clone(vectorizer).set_params(weighting="idf").fit(documents)
-        for name, averaging in (("uniform", vectorizer), ("idf", by_idf)):
+        uniform = copy.copy(vectorizer)  # of the same word vectors, for weights are of averages only
+        uniform.token_weights_ = np.ones_like(vectorizer.token_weights_)
+        for name, averaging in (("uniform", uniform), ("idf", vectorizer)):
             measures |= {f"{name}, {key}": value for key, value in accuracies(averaging, documents, labels, arguments)}
     return measures
 
