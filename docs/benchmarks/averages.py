@@ -15,7 +15,7 @@ import statistics
 import time
 
 import numpy as np
-from compare import read
+from engines import read
 from gensim.models import KeyedVectors
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier

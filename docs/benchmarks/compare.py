@@ -1,52 +1,48 @@
-"""Compare sk_cbow with gensim and fastText: the same tokens, each fit in a process of its own, one table out.
+"""Compare sk_cbow with other libraries: the same tokens, each fit in a process of its own, one table out.
 
     python docs/benchmarks/compare.py corpus.txt.gz --pairs wordsim353.txt men.txt --analogies analogies.txt.gz
     python docs/benchmarks/compare.py train.tsv.gz --test test.tsv.gz --engines sk_cbow gensim:alpha=0.05,epochs=20
     python docs/benchmarks/compare.py corpus.txt.gz … --epochs 1 2 3 5 10 15 --plot curves.png
 
 A corpus has a document a line: tokens between spaces in a ``.txt`` file, ``label<TAB>text`` in a ``.tsv`` file, whose
-texts are split as scikit-learn does. With ``--test``, a logistic regression on standardized document vectors learns
-the labels of the corpus and is scored on the other file. Rounds alternate between the engines; the table has medians.
+texts are split as scikit-learn does. With ``--test``, a logistic regression on document vectors learns the labels of
+the corpus and is scored on the other file; scaling and penalty are chosen by cross-validation, as in labels.py.
+Rounds alternate between the engines and use seeds of their own; the table has medians, and the lowest and the highest
+of what has a spread.
 
-An engine's name may carry options of its own, which override the common ones; ``sk_cbow:offset=0`` trains without the
-offset log(negative). ``fit s`` is the whole fit, vocabulary included; ``fit Mwords/s`` and ``Mwords/s`` are the
-corpus's words times epochs per second of it and of its training part: gensim's after ``build_vocab``; sk_cbow's after
-the vocabulary; fastText's is all, for it reads a file. What a process does once is told apart: ``import s``, and
-``compile s``, by which a first fit of one epoch takes longer to train than an epoch of the fit that is measured. ``peak
-GB`` is the process's, documents included. ``quality`` is the mean of all that is measured of it. With several
-``--epochs``, a second table tells the seconds of fit after which each engine's curve of quality, joined by straight
-lines, reaches the best of the second engine's.
+`engines.py` tells what engines there are, and which options their names may carry. ``fit s`` is the whole fit,
+vocabulary included; ``fit Mwords/s`` and ``Mwords/s`` are the corpus's words times epochs per second of it and of its
+training part: gensim's after ``build_vocab``; sk_cbow's after the vocabulary; fastText's is all, for it reads a file.
+What a process does once is told apart: ``import s``, and ``compile s``, by which a first fit of one epoch takes longer
+to train than an epoch of the fit that is measured. ``peak GB`` is the process's, documents included. ``vectors
+Mwords/s`` are words of test documents per second of ``transform``. ``quality`` is the mean of all that is measured of
+it. With several ``--epochs``, a second table tells the seconds of fit after which each engine's curve of quality,
+joined by straight lines, reaches the best of the second engine's.
 """
 
 import argparse
-import gzip
 import json
-import os
-import re
 import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sklearn.base import clone
+from engines import read, train
+from labels import accuracy, chosen
 
 from sk_cbow._files import text_lines
 from sk_cbow._similarity import analogy_score, similarity_score
 
-SIZES = {"vector_size": 100, "window": 5, "min_count": 5, "negative": 5}
-MOST_FREQUENT = 30_000  # analogies are asked among so many words
-N_CORES = len(os.sched_getaffinity(0))
+MOST_FREQUENT = 30_000  # words among which analogies are answered
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", help="a .txt or .tsv file, perhaps .gz")
-    parser.add_argument("--test", help="a .tsv file whose labels are to be told")
+    parser.add_argument("--test", help="a .tsv file whose labels are predicted")
     parser.add_argument("--pairs", nargs="*", default=[], help="files of two words and a human similarity a line")
     parser.add_argument("--analogies", help="a file of four words per line")
     parser.add_argument("--engines", nargs="*", default=["sk_cbow", "gensim:alpha=0.05", "gensim", "fasttext"])
@@ -55,6 +51,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--plot", help="a .png file for curves of quality over seconds")
     parser.add_argument("--one", help=argparse.SUPPRESS)  # the engine to run in this process
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         print(json.dumps(run(arguments.one, arguments)))
@@ -63,14 +60,15 @@ def main():
     for number in range(arguments.rounds):
         for engine, epochs in results:
             print(f"round {number + 1} of {arguments.rounds}: {engine}, {epochs} epochs …", file=sys.stderr, flush=True)
-            command = [sys.executable, __file__, *sys.argv[1:], "--one", engine, "--epochs", str(epochs)]
+            command = [sys.executable, __file__, *sys.argv[1:], "--one", engine]
+            command += ["--epochs", str(epochs), "--seed", str(number)]
             output = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
             results[engine, epochs].append(json.loads(output.splitlines()[-1]))
     medians = {
         key: {measure: statistics.median(result[measure] for result in rounds) for measure in rounds[0]}
         for key, rounds in results.items()
     }
-    print_table(medians)
+    print_table(results, medians)
     print_speed_ratios(results, arguments.engines)
     if len(arguments.epochs) > 1:
         curves = {
@@ -84,12 +82,16 @@ def main():
             draw(curves, arguments.plot)
 
 
-def print_table(medians):
-    measures = next(iter(medians.values()))
+def print_table(results, medians):
+    measures = list(dict.fromkeys(measure for values in medians.values() for measure in values))
     print("| engine | epochs |" + " | ".join(measures) + " |")
     print("|---" * (len(measures) + 2) + "|")
     for (engine, epochs), values in medians.items():
-        print(f"| {engine} | {epochs} | " + " | ".join(f"{value:.3g}" for value in values.values()) + " |")
+        shown = {measure: f"{value:.3g}" for measure, value in values.items()}
+        if "accuracy" in values:
+            accuracies = [result["accuracy"] for result in results[engine, epochs]]
+            shown["accuracy"] = f"{values['accuracy']:.3f} ({min(accuracies):.3f}-{max(accuracies):.3f})"
+        print(f"| {engine} | {epochs} | " + " | ".join(shown.get(measure, "") for measure in measures) + " |")
 
 
 def print_speed_ratios(results, engines):
@@ -139,129 +141,48 @@ def draw(curves, path):
     figure.savefig(path, dpi=150)
 
 
-def parsed_options(text):
-    """Names and values of ``name=value,name=value``."""
-    options = dict(option.split("=") for option in text.split(",") if option)
-    return {name: json.loads(value.lower()) for name, value in options.items()}
-
-
-def run(name, arguments):
+def run(specification, arguments):
     """Train one engine in this process; return its measures, name -> number."""
-    engine, _, options = name.partition(":")
-    sizes = SIZES | {"vector_size": arguments.vector_size, "epochs": arguments.epochs[0]}
-    options = sizes | parsed_options(options)
     documents, labels = read(arguments.corpus)
-    vocabulary, vectors, seconds = ENGINES[engine](documents, **options)
-    n_words = sum(map(len, documents)) * options["epochs"] / 1e6
+    options = {"vector_size": arguments.vector_size, "epochs": arguments.epochs[0], "seed": arguments.seed}
+    trained = train(specification, documents, **options)
+    n_words = sum(map(len, documents)) * trained.epochs / 1e6
     measures = {
-        "fit s": seconds["fit"],
-        "fit Mwords/s": n_words / seconds["fit"],
-        "Mwords/s": n_words / seconds["training"],
-        "import s": seconds.get("import", 0),
-        "compile s": seconds.get("compilation", 0),
+        "fit s": trained.seconds["fit"],
+        "fit Mwords/s": n_words / trained.seconds["fit"],
+        "Mwords/s": n_words / trained.seconds["training"],
+        "import s": trained.seconds.get("import", 0),
+        "compile s": trained.seconds.get("compilation", 0),
         "peak GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     }
-    quality = {}
-    known = {"restrict_vocab": MOST_FREQUENT, "case_insensitive": True, "dummy4unknown": False}
-    for path in arguments.pairs:
-        of_all = {**known, "delimiter": None, "restrict_vocab": len(vectors)}
-        score = similarity_score(path, text_lines(path), vocabulary, vectors, **of_all)
-        quality[Path(path).name.split(".")[0]] = float(score.spearman.statistic)
-    if arguments.analogies:
-        questions = arguments.analogies, text_lines(arguments.analogies)
-        quality["analogies"] = analogy_score(*questions, vocabulary, vectors, **known).accuracy
+    quality = {} if trained.vocabulary is None else of_words(trained.vocabulary, trained.embeddings, arguments)
     if arguments.test:
-        quality["accuracy"] = accuracy(documents, labels, *read(arguments.test), vocabulary, vectors)
+        measures["vectors Mwords/s"], quality["accuracy"] = of_documents(trained, documents, labels, arguments.test)
     return measures | quality | {"quality": statistics.mean(quality.values() or [np.nan])}
 
 
-def train_sk_cbow(documents, offset=None, **options):
-    seconds = {}
+def of_words(vocabulary, embeddings, arguments):
+    """The scores of word vectors on each file, name -> number."""
+    scores = {}
+    known = {"restrict_vocab": MOST_FREQUENT, "case_insensitive": True, "dummy4unknown": False}
+    for path in arguments.pairs:
+        of_all = {**known, "delimiter": None, "restrict_vocab": len(embeddings)}
+        score = similarity_score(path, text_lines(path), vocabulary, embeddings, **of_all)
+        scores[Path(path).name.split(".")[0]] = float(score.spearman.statistic)
+    if arguments.analogies:
+        questions = arguments.analogies, text_lines(arguments.analogies)
+        scores["analogies"] = analogy_score(*questions, vocabulary, embeddings, **known).accuracy
+    return scores
+
+
+def of_documents(trained, documents, y, test_path):
+    """Million words per second of making vectors of the test documents, and the accuracy of a classifier on them."""
+    test, y_test = read(test_path)
     start = time.perf_counter()
-    import sk_cbow._model
-    from sk_cbow import CBOWVectorizer
-
-    seconds["import"] = time.perf_counter() - start
-    sk_cbow._model.ModelConfig = partial(sk_cbow._model.ModelConfig, offset=offset)
-    sk_cbow._model.train = timed(sk_cbow._model.train, seconds, "training")
-    vectorizer = CBOWVectorizer(**{"random_state": 0} | options)
-    clone(vectorizer).set_params(epochs=1).fit(documents)
-    first_epoch = seconds["training"]
-    timed(vectorizer.fit, seconds, "fit")(documents)
-    seconds["compilation"] = first_epoch - seconds["training"] / vectorizer.epochs
-    return vectorizer.vocabulary_, vectorizer.embeddings_, seconds
-
-
-def train_gensim(documents, epochs, **options):
-    from gensim.models import Word2Vec
-
-    seconds = {}
-    model = Word2Vec(**{"sg": 0, "workers": N_CORES, "seed": 0} | options)
-    start = time.perf_counter()
-    model.build_vocab(documents)
-    timed(model.train, seconds, "training")(documents, total_examples=model.corpus_count, epochs=epochs)
-    seconds["fit"] = time.perf_counter() - start
-    return model.wv.key_to_index, model.wv.vectors, seconds
-
-
-def train_fasttext(documents, vector_size, window, min_count, negative, epochs, **options):
-    import fasttext
-
-    seconds = {}
-    with tempfile.NamedTemporaryFile("w") as file:
-        file.writelines(" ".join(tokens) + "\n" for tokens in documents)
-        file.flush()
-        model = timed(fasttext.train_unsupervised, seconds, "training")(
-            file.name,
-            **{"model": "cbow", "maxn": 0, "thread": N_CORES, "verbose": 0} | options,
-            dim=vector_size,
-            ws=window,
-            minCount=min_count,
-            neg=negative,
-            epoch=epochs,
-        )
-    seconds["fit"] = seconds["training"]
-    words = model.get_words()
-    return {word: row for row, word in enumerate(words)}, np.stack([model.get_word_vector(w) for w in words]), seconds
-
-
-ENGINES = {"sk_cbow": train_sk_cbow, "gensim": train_gensim, "fasttext": train_fasttext}
-
-
-def timed(function, seconds, name):
-    def call(*arguments, **options):
-        start = time.perf_counter()
-        result = function(*arguments, **options)
-        seconds[name] = time.perf_counter() - start
-        return result
-
-    return call
-
-
-def lines(path):
-    with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as file:
-        yield from file
-
-
-def read(path):
-    """The documents of a file, each a list of tokens, and their labels, None in a .txt file."""
-    if ".tsv" not in path:
-        return [line.split() for line in lines(path)], None
-    labels, texts = zip(*(line.rstrip("\n").split("\t", 1) for line in lines(path)), strict=True)
-    return [re.findall(r"(?u)\b\w\w+\b", text.lower()) for text in texts], labels
-
-
-def accuracy(train, y_train, test, y_test, vocabulary, vectors):
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    def means(documents):
-        known = ([vocabulary[token] for token in tokens if token in vocabulary] for tokens in documents)
-        return np.stack([vectors[rows].mean(axis=0) if rows else np.zeros(vectors.shape[1]) for rows in known])
-
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    return classifier.fit(means(train), y_train).score(means(test), y_test)
+    X_test = trained.transform(test)
+    speed = sum(map(len, test)) / (time.perf_counter() - start) / 1e6
+    X = trained.transform(documents)
+    return speed, accuracy(chosen(X, y), X, y, slice(None), X_test, y_test)
 
 
 if __name__ == "__main__":

@@ -15,14 +15,16 @@ import copy
 import statistics
 
 import numpy as np
-from compare import MOST_FREQUENT, parsed_options, read
-from labels import N_DRAWS, some_of_each
+from compare import MOST_FREQUENT
+from engines import parsed_options, read
+from labels import some_of_each
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from sk_cbow import CBOWVectorizer
 
 SEEDS = [0, 1, 2]
+N_DRAWS = 5
 
 
 def main():
@@ -74,7 +76,7 @@ def accuracies(vectorizer, documents, labels, arguments):
     X, X_test = (scaler.transform(vectorizer.transform(texts)) for texts in (documents, test))
     y = np.array(labels)
     yield "all labels", LogisticRegression(max_iter=1000).fit(X, y).score(X_test, y_test)
-    draws = [some_of_each(y, 5, np.random.default_rng(draw)) for draw in range(N_DRAWS)]
+    draws = [some_of_each(y, 5, draw) for draw in range(N_DRAWS)]
     few = [LogisticRegression(C=0.1, max_iter=1000).fit(X[rows], y[rows]).score(X_test, y_test) for rows in draws]
     yield "5 labels a class", float(np.mean(few))
 

@@ -53,7 +53,7 @@ def main():
 
 
 def run(corpus, tokens, vocabulary, vector_size, window):
-    from compare import read, timed
+    from engines import read, timed
 
     import sk_cbow._model
     from sk_cbow import CBOWVectorizer

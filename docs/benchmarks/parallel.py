@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from compare import read
+from engines import read
 from repeated_fits import resident_megabytes
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
