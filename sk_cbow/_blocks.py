@@ -15,7 +15,7 @@ import numpy as np
 
 # Targets of a group share their noise ids, so that their products with the noise are one matrix product.
 TARGETS_PER_GROUP = 64
-NOISE_PER_GROUP = 8
+NOISE_PER_GROUP = 12
 # A lane holds so many times the window, lest its ends cut off many contexts.
 WINDOWS_PER_LANE = 12
 # About so many numbers are a strip's vectors, a megabyte, lest they fall out of a core's cache.

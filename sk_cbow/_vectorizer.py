@@ -86,7 +86,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         small corpus needs: among a hundred distinct tokens, most are frequent.
 
     negative : int, default=5
-        How many noise words a target's noise counts for. Each target meets 8 noise words, which it shares with others
+        How many noise words a target's noise counts for. Each target meets 12 noise words, which it shares with others
         and which together weigh as much as `negative` words; those equal to the target are dropped.
 
     ns_exponent : float, default=0.75
@@ -100,7 +100,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     epochs : int, default=5
         Passes over the documents of a call of `fit` or `partial_fit`.
 
-    learning_rate : float, default=0.3
+    learning_rate : float, default=0.25
         Of row-wise Adagrad, at the start; it falls linearly to zero over a call of `fit` or `partial_fit`.
 
     batch_size : int or "auto", default="auto"
@@ -270,7 +270,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ns_exponent=0.75,
         shared_embedding=True,
         epochs=5,
-        learning_rate=0.3,
+        learning_rate=0.25,
         batch_size="auto",
         weighting="uniform",
         remove_components=0,

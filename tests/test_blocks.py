@@ -235,12 +235,12 @@ def test_a_context_of_the_document_alone_shuffles_the_words_of_each_document():
 @pytest.mark.parametrize(
     ("block_size", "longest", "shape", "noise_shape"),
     [
-        (8192, 400, (4, 64, 32), (4, 32, 8)),  # of 64 places each, two rows of 32
-        (2048, 400, (1, 64, 32), (1, 32, 8)),
-        (256, 4, (1, 64, 4), (1, 4, 8)),
-        (2100, 4, (2, 64, 17), (2, 16, 8)),
-        (70, 4, (1, 64, 2), (1, 2, 8)),
-        (1, 2, (1, 64, 1), (1, 1, 8)),
+        (8192, 400, (4, 64, 32), (4, 32, 12)),  # of 64 places each, two rows of 32
+        (2048, 400, (1, 64, 32), (1, 32, 12)),
+        (256, 4, (1, 64, 4), (1, 4, 12)),
+        (2100, 4, (2, 64, 17), (2, 16, 12)),
+        (70, 4, (1, 64, 2), (1, 2, 12)),
+        (1, 2, (1, 64, 1), (1, 1, 12)),
     ],
 )
 def test_shape_of_a_block(block_size, longest, shape, noise_shape):

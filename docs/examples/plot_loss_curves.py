@@ -22,7 +22,7 @@ from sk_cbow import CBOWVectorizer
 documents = [tokens(docstring) for docstring in labelled_docstrings()[0]]
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-for learning_rate in [0.03, 0.3, 1.0]:
+for learning_rate in [0.03, 0.25, 1.0]:
     vectorizer = CBOWVectorizer(
         epochs=10, learning_rate=learning_rate, random_state=0
     ).fit(documents)

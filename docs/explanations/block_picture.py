@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.patches import ConnectionPatch, Rectangle
 
 PIECE, TARGET = slice(8, 24), 10  # of the first lane, near the end of a document
-NOISE_PER_GROUP = 8
+NOISE_PER_GROUP = 12
 
 
 def draw_block(strips, n_groups):
@@ -83,6 +83,8 @@ def draw_noise(axes, strip, n_groups):
     for number in range(NOISE_PER_GROUP):
         cell = Rectangle((left + number, y), 1, -0.9, facecolor="0.85", edgecolor="0.4")
         axes.add_patch(cell)
-    axes.text(left - 1, y - 0.45, "8 noise words", ha="right", va="center")
+    axes.text(
+        left - 1, y - 0.45, f"{NOISE_PER_GROUP} noise words", ha="right", va="center"
+    )
     label = "times 64 targets (•): one matrix product"
     axes.text(left + NOISE_PER_GROUP + 1, y - 0.45, label, va="center")
