@@ -20,8 +20,8 @@ its own shifts.
 # block is a few strips; one block is one step of training.
 #
 # Contexts end where a lane ends. For the noise, the places of a strip are dealt into
-# **groups**, every n-th place into one. The targets of a group share eight noise words,
-# so that all their products are one product of matrices.
+# **groups**, every n-th place into one. The targets of a group share twelve noise
+# words, so that all their products are one product of matrices.
 #
 # The picture, which :download:`block_picture.py <../explanations/block_picture.py>`
 # draws, shows a block as ``fit`` makes it, but a small one: two strips of four lanes,
@@ -37,17 +37,22 @@ from sk_cbow._blocks import BlockMaker
 lengths = np.random.default_rng(3).integers(12, 60, 16)
 # Every token of a document is the document's number
 documents = np.repeat(np.arange(16, dtype=np.int32), lengths)
-maker = BlockMaker(
-    documents,
-    np.concatenate(([0], np.cumsum(lengths))),
-    token_counts=lengths,
-    keep_probability=np.ones(16),
-    noise_probability=np.full(16, 1 / 16),
-    window=2,
-    document_context=0,
-    block_size=512,
-    strip_size=256,
-)
+
+
+def block_maker(**options):
+    return BlockMaker(
+        documents,
+        np.concatenate(([0], np.cumsum(lengths))),
+        token_counts=lengths,
+        keep_probability=np.ones(16),
+        noise_probability=np.full(16, 1 / 16),
+        block_size=512,
+        strip_size=256,
+        **options,
+    )
+
+
+maker = block_maker(window=2, document_context=0)
 blocks = next(maker.epoch(maker.n_blocks, np.random.default_rng(0)))
 strips = blocks.token_ids[0]  # (n_strips, lane_length, n_lanes)
 n_strips, lane_length, n_lanes = strips.shape
@@ -194,10 +199,10 @@ print(f"largest difference to the formula's:      {difference:.1e}")
 
 _, without = loss_and_gradient(table, **arguments, with_one_over_n=False)
 without = without[1:]
-lengths = np.linalg.norm(without), np.linalg.norm(expected)
+norms = np.linalg.norm(without), np.linalg.norm(expected)
 print(f"largest difference without 1/n: {np.abs(without - expected).max():.3f}")
-print(f"length without 1/n, as a multiple: {lengths[0] / lengths[1]:.2f}")
-print(f"cosine between the two: {(without * expected).sum() / np.prod(lengths):.3f}")
+print(f"length without 1/n, as a multiple: {norms[0] / norms[1]:.2f}")
+print(f"cosine between the two: {(without * expected).sum() / np.prod(norms):.3f}")
 
 # %%
 # It is not merely a longer step, for which a smaller learning rate would make up. Words
@@ -227,6 +232,45 @@ print(f"cosine between the two: {(without * expected).sum() / np.prod(lengths):.
 # of zeros and ones with the sampled vectors, for each span of a lane. Its adjoint is
 # the product with the transposed matrix. A place that was sampled itself is subtracted.
 #
+# The picture shows, for the first 64 rows of a lane, the weight of each row (from left
+# to right) in the context of each target (from top to bottom). The window alone is a
+# band, narrower where a document ends. With the document, each chunk of four targets
+# also sees one row in each of some chunks, of its own document only.
+
+
+def context_weights(token_ids, width, sampled_rows, chunk_pairs, s):
+    """Weights of rows in the contexts of targets, (n_targets, n_rows)."""
+    rows = np.arange(len(token_ids))
+    is_token = token_ids != 0
+    document = np.cumsum(is_token & ~np.roll(is_token, 1))
+    # Every other word of the same document, with padding between documents
+    together = np.equal.outer(document, document) & np.outer(is_token, is_token)
+    np.fill_diagonal(together, False)
+    in_window = together & (np.abs(np.subtract.outer(rows, rows)) <= width)
+    is_sampled = sampled_rows.repeat(4) == rows % 4
+    sees = chunk_pairs.repeat(4, axis=0).repeat(4, axis=1).astype(bool)
+    in_sample = together & sees & is_sampled
+
+    def mean(members):
+        return members / np.maximum(members.sum(axis=1, keepdims=True), 1)
+
+    share = s * in_sample.any(axis=1, keepdims=True)
+    return (1 - share) * mean(in_window) + share * mean(in_sample)
+
+
+maker = block_maker(window=5, document_context=0.8)
+blocks = next(maker.epoch(maker.n_blocks, np.random.default_rng(0)))
+sampled_rows, chunk_pairs = blocks.sampled_rows[0, 0, 0], blocks.chunk_pairs[0, 0, 0]
+lane = blocks.token_ids[0, 0, :64, 0]
+figure, subplots = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
+for axes, s in zip(subplots, [0, 0.8], strict=True):
+    weights = context_weights(lane, 5, sampled_rows, chunk_pairs, s)
+    axes.imshow(weights, cmap="Blues", vmax=0.25)
+    axes.set(title=f"document_context={s}", xlabel="row of the context")
+subplots[0].set_ylabel("row of the target")
+plt.show()
+
+# %%
 # With :math:`s = 1`, the words of each document are shuffled in every epoch instead,
 # and :math:`h_t` is the window's mean: a window of shuffled text is a random sample of
 # the document, as in sent2vec (Pagliardini et al., 2018).
