@@ -154,7 +154,7 @@ class BlockMaker:
         mean = token_counts @ self.keep_probability
         variance = token_counts @ (self.keep_probability * (1 - self.keep_probability))
         n_kept = mean + 2 * math.sqrt(variance)
-        return math.ceil((n_kept + self.gap * len(self.starts)) / self.block_size)
+        return max(1, math.ceil((n_kept + self.gap * len(self.starts)) / self.block_size))
 
     def epoch(self, n_blocks, rng):
         """Yield the blocks of one epoch, a few at a time.

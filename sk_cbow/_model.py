@@ -2,17 +2,20 @@
 
 import copy
 import gc
+import itertools
 import math
 import time
 import warnings
-import weakref
 from collections.abc import Iterable
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
+from joblib import cpu_count
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -20,18 +23,17 @@ if keras.backend.backend() != "tensorflow":
         "variable KERAS_BACKEND to 'tensorflow', or unset it, before Keras is imported"
     )
 
-MOST_BLOCKS_PER_CALL = 64  # blocks trained on between two returns to Python, each of which costs some milliseconds
-BLOCKS_AHEAD = 32  # made while the model trains, and waiting for it
 ROWS_AT_A_TIME = 2**10  # of initial vectors
+SECONDS_BETWEEN_SAVES = 300  # of an interrupted fit, at most so much has to be repeated
 ADAGRAD_EPSILON = 1e-10  # only against division by zero: squared gradients are far larger
 
 
 class CBOW(keras.Model):
     """Continuous bag of words with negative sampling (Mikolov et al., 2013a, 2013b).
 
-    Calling the model is the textbook forward pass, example by example. Training does not call it: `train_step` takes
-    whole blocks and works on the weights of the same layers, along the gradient that automatic differentiation of the
-    textbook pass would give.
+    Calling the model is the textbook forward pass, example by example. Training does not call it: `train_on_blocks`
+    takes whole blocks and works on the weights of the same layers, along the gradient that automatic differentiation of
+    the textbook pass would give.
 
     Parameters
     ----------
@@ -89,18 +91,6 @@ class CBOW(keras.Model):
             self.context_embedding, self.target_embedding, *inputs, document_context=self.options["document_context"]
         )
 
-    def train_step(self, block):
-        loss, n_targets = train_on_block(
-            [table.value for table in self.tables],
-            [accumulator.value for accumulator in self.optimizer.accumulators],
-            block,
-            tf.cast(self.optimizer.learning_rate, tf.float32),
-            **self.options,
-        )
-        self.optimizer.iterations.assign_add(1)
-        self._loss_tracker.update_state(loss / tf.maximum(n_targets, 1), sample_weight=n_targets)
-        return {"loss": self._loss_tracker.result()}
-
 
 def products(
     context_embedding, target_embedding, word_index, context, negative_samples, document=None, document_context=0
@@ -130,6 +120,10 @@ class RowWiseAdagrad(keras.optimizers.Optimizer):
     The update itself is `update_tables`, a compiled step; this object holds what has to last between steps.
     """
 
+    def __init__(self, schedule):
+        super().__init__(schedule)
+        self.schedule = schedule
+
     def build(self, variables):
         super().build(variables)
         self.accumulators = [self.add_variable((table.shape[0],), dtype="float32") for table in variables]
@@ -155,6 +149,22 @@ class Trained(NamedTuple):
     tables: list  # of ndarrays of shape (n_tokens, vector_size), float32, read-only
     accumulators: list  # of ndarrays of shape (n_tokens,), float32
     loss_curve: list  # mean loss of a target and its noise, one float for each epoch
+
+
+class Progress(NamedTuple):
+    """How far training has come."""
+
+    loss_curve: list | tuple = ()  # of the finished epochs
+    n_blocks: int = 0  # of the unfinished epoch that have been trained on
+    loss: float = 0.0  # summed over the targets of these blocks
+    n_targets: float = 0.0
+
+    @property
+    def mean_loss(self):
+        return self.loss / max(self.n_targets, 1)
+
+
+AT_START = Progress()
 
 
 @contextmanager
@@ -199,7 +209,7 @@ def _memory_for(config, block_shape):
         ) from error
 
 
-def train(blocks, config, row_inits, *, epochs, learning_rates, rng, callbacks, verbose):
+def train(blocks, config, row_inits, *, epochs, learning_rates, rng, callbacks, verbose, progress=AT_START, save=None):
     """Build a model, initialize it and train it on epochs of blocks.
 
     Parameters
@@ -214,6 +224,10 @@ def train(blocks, config, row_inits, *, epochs, learning_rates, rng, callbacks, 
         Decides the initial vectors and everything in the blocks.
     epochs, callbacks, verbose
         As in `CBOWVectorizer`.
+    progress : Progress
+        Of previous training that was interrupted; its vectors and accumulators are among `row_inits`.
+    save : function, optional
+        Called after each epoch, and every few minutes, with what resuming needs: a `Trained` and a `Progress`.
 
     Returns
     -------
@@ -230,25 +244,32 @@ def train(blocks, config, row_inits, *, epochs, learning_rates, rng, callbacks, 
     """
     with _eager_scope(), _memory_for(config, blocks.shapes.token_ids):
         callbacks = _listed(callbacks)
-        # Blocks are made ahead; where a callback ends training, their generator has come nobody knows how far.
-        block_rng = np.random.default_rng(rng.integers(2**63, size=2))
-        n_blocks, blocks_per_call = _whole_calls(blocks.n_blocks)
+        block_seed = rng.integers(2**63, size=2)
         model = build_model(config, blocks.reach)
         try:
-            optimizer = RowWiseAdagrad(linear_schedule(learning_rates, epochs * n_blocks))
+            optimizer = RowWiseAdagrad(linear_schedule(learning_rates, epochs * blocks.n_blocks))
             optimizer.build(model.tables)
+            optimizer.iterations.assign(len(progress.loss_curve) * blocks.n_blocks + progress.n_blocks)
+            model.optimizer = optimizer
             initialize(model.tables, optimizer.accumulators, config.n_tokens, row_inits, rng)
-            model.compile(optimizer, jit_compile=False, steps_per_execution=blocks_per_call)
-            loss_curve = _fit_model(model, blocks, n_blocks, epochs, block_rng, callbacks, verbose)
-            return Trained(
-                # Views, for a copy of large tables takes seconds.
-                [np.asarray(tf.convert_to_tensor(table))[1 : config.n_tokens + 1] for table in model.tables],
-                [accumulator.numpy()[1 : config.n_tokens + 1] for accumulator in optimizer.accumulators],
-                loss_curve,
-            )
+
+            def trained(loss_curve):
+                return Trained(
+                    # Views, for a copy of large tables takes seconds.
+                    [np.asarray(tf.convert_to_tensor(table))[1 : config.n_tokens + 1] for table in model.tables],
+                    [accumulator.numpy()[1 : config.n_tokens + 1] for accumulator in optimizer.accumulators],
+                    loss_curve,
+                )
+
+            loss_curve = progress.loss_curve
+            for reached in _run(model, blocks, epochs, block_seed, progress, callbacks, verbose):
+                loss_curve = reached.loss_curve
+                if save is not None:
+                    save(trained(loss_curve), reached)
+            return trained(loss_curve)
         finally:
-            # A compiled model is a web of reference cycles that holds some MB; waiting for Python's own collection,
-            # fits in one process would pile up. The oldest generation, all of TensorFlow, takes a quarter of a second.
+            # A model is a web of reference cycles that holds some MB; waiting for Python's own collection, fits in one
+            # process would pile up. The oldest generation, all of TensorFlow, takes a quarter of a second.
             model = optimizer = None
             gc.collect(1)
 
@@ -304,19 +325,78 @@ def linear_schedule(learning_rates, n_blocks):
     return keras.optimizers.schedules.PolynomialDecay(first, n_blocks, end_learning_rate=last)
 
 
-def _fit_model(model, blocks, n_blocks, epochs, rng, callbacks, verbose):
-    """Train a compiled model on epochs of `n_blocks` blocks, and return the loss of each."""
-    block_iterator = _epochs(blocks, n_blocks, epochs, rng)
-    progress = _Progress(len(blocks.rows) / n_blocks)
-    model.fit(
-        _dataset(block_iterator, epochs * n_blocks, blocks.shapes),
-        epochs=epochs,
-        steps_per_epoch=n_blocks,
-        shuffle=False,
-        callbacks=[progress, *callbacks],
-        verbose=verbose,
+def _run(model, blocks, epochs, seed, progress, callbacks, verbose):
+    """Train on what is left of the epochs; yield the progress after each of them and every `SECONDS_BETWEEN_SAVES`."""
+    train_on = _compiled_training(model, blocks.shapes)
+    tokens_per_block = len(blocks.rows) / blocks.n_blocks
+    callbacks = keras.callbacks.CallbackList(
+        callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs, steps=blocks.n_blocks
     )
-    return progress.losses
+    model.stop_training = False
+    logs, last_save = {}, time.monotonic()
+    with closing(_made_ahead(_epochs(blocks, epochs, seed, progress))) as chunks:
+        callbacks.on_train_begin()
+        for epoch in range(len(progress.loss_curve), epochs):
+            callbacks.on_epoch_begin(epoch)
+            n_before, start = progress.n_blocks, time.perf_counter()
+            while progress.n_blocks < blocks.n_blocks and not model.stop_training:
+                callbacks.on_train_batch_begin(progress.n_blocks)
+                progress = train_on(next(chunks), progress)
+                n_tokens = (progress.n_blocks - n_before) * tokens_per_block
+                logs = {"loss": progress.mean_loss, "tokens_per_second": n_tokens / (time.perf_counter() - start)}
+                callbacks.on_train_batch_end(progress.n_blocks - 1, logs)
+                if time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
+                    yield progress
+                    last_save = time.monotonic()
+            progress = Progress([*progress.loss_curve, progress.mean_loss])
+            callbacks.on_epoch_end(epoch, logs)
+            yield progress
+            if model.stop_training:
+                break
+        callbacks.on_train_end(logs)
+
+
+def _epochs(blocks, epochs, seed, progress):
+    """The blocks of all epochs, some at a time, without those that have been trained on."""
+    n_trained = progress.n_blocks
+    for epoch in range(len(progress.loss_curve), epochs):
+        # Each epoch has a generator of its own, so that training resumes without making the blocks of those before.
+        for chunk in blocks.epoch(blocks.n_blocks, np.random.default_rng([*seed, epoch])):
+            n_skipped = min(n_trained, len(chunk.token_ids))
+            n_trained -= n_skipped
+            if n_skipped < len(chunk.token_ids):
+                yield chunk._make(array[n_skipped:] for array in chunk)
+
+
+def _made_ahead(iterator):
+    """Take the next item of an iterator in a thread, while the last one is in use."""
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, iterator, end)
+        while (item := following.result()) is not end:
+            following = thread.submit(next, iterator, end)
+            yield item
+
+
+def _compiled_training(model, block_shapes):
+    """A function that trains a model on some blocks, from the progress before to the progress after."""
+    tables = [table.value for table in model.tables]
+    accumulators = [accumulator.value for accumulator in model.optimizer.accumulators]
+    blocks = block_shapes._make(tf.TensorSpec((None, *shape), tf.int32) for shape in block_shapes)
+    options = model.options | {"n_shares": min(block_shapes.token_ids[0], cpu_count())}
+    program = _compiled(train_on_blocks, tables, accumulators, blocks, tf.TensorSpec((None,)), **options)
+
+    def train_on(blocks, progress):
+        steps = model.optimizer.iterations.numpy() + np.arange(len(blocks.token_ids))
+        loss, n_targets = program(tables, accumulators, blocks, model.optimizer.schedule(steps))
+        model.optimizer.iterations.assign_add(len(steps))
+        return progress._replace(
+            n_blocks=progress.n_blocks + len(steps),
+            loss=progress.loss + float(loss),
+            n_targets=progress.n_targets + float(n_targets),
+        )
+
+    return train_on
 
 
 def _listed(callbacks):
@@ -331,6 +411,8 @@ def _listed(callbacks):
             raise TypeError(
                 f"callbacks[{position}] is {callback!r}: pass Keras callbacks, or a function that lists them"
             )
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            raise TypeError(f"callbacks[{position}] is {callback!r}, which cannot resume this training: set checkpoint")
         if not callable(callbacks):
             # A callback holds what it was trained with; a vectorizer with such could not be cloned or pickled.
             try:
@@ -343,25 +425,6 @@ def _listed(callbacks):
     return listed
 
 
-class _Progress(keras.callbacks.Callback):
-    """Keep the losses of epochs, and put the corpus's tokens per second among what callbacks and Keras' bar show."""
-
-    def __init__(self, tokens_per_block):
-        super().__init__()
-        self.tokens_per_block = tokens_per_block
-        self.losses = []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        logs["tokens_per_second"] = (batch + 1) * self.tokens_per_block / (time.perf_counter() - self.start)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.losses.append(logs["loss"])
-        logs["tokens_per_second"] = self.params["steps"] * self.tokens_per_block / (time.perf_counter() - self.start)
-
-
 def draw_small_vectors(table, n_tokens, rng):
     """Set rows 1..n_tokens of a variable to vectors uniform in +-0.5 / vector_size, as in word2vec.c."""
     vector_size = table.shape[1]
@@ -372,14 +435,15 @@ def draw_small_vectors(table, n_tokens, rng):
 
 def write_rows(table, ids, vectors):
     """Set rows of a variable, some at a time, so that no second table is needed."""
+    specs = tf.TensorSpec((ROWS_AT_A_TIME,), tf.int32), tf.TensorSpec((ROWS_AT_A_TIME, table.shape[1]))
+    write = _compiled(_write_chunk, table, *specs, jit_compile=True)
     for start in range(0, len(ids), ROWS_AT_A_TIME):
         part = slice(start, start + ROWS_AT_A_TIME)
         n_missing = ROWS_AT_A_TIME - len(ids[part])  # zeros go to row 0, the padding
-        _write_rows(table, np.pad(ids[part], (0, n_missing)), np.pad(vectors[part], ((0, n_missing), (0, 0))))
+        write(table, np.pad(ids[part], (0, n_missing)), np.pad(vectors[part], ((0, n_missing), (0, 0))))
 
 
-@tf.function(jit_compile=True, autograph=False)
-def _write_rows(table, ids, vectors):
+def _write_chunk(table, ids, vectors):
     # As compiled, it is in place; to assign a large table or a part of it, TensorFlow makes copies.
     table.assign(tf.tensor_scatter_nd_update(table, ids[:, None], vectors))
 
@@ -390,51 +454,35 @@ def _with_spare_rows(n_rows):
     return -(-n_rows // step) * step
 
 
-def _whole_calls(n_blocks):
-    """Round the blocks of an epoch up to whole calls of the training function, for Keras makes no shorter ones.
+_programs = {}
 
-    There are four calls at least, for TensorFlow logs warnings when too many calls of a function trace it anew.
+
+def _compiled(function, *arguments, jit_compile=False, **options):
+    """Compile a function for arguments of these shapes, once in a process: TensorFlow keeps its programs anyway.
+
+    Each has a function of its own, because TensorFlow warns of functions that are traced for one shape after the other.
     """
-    n_blocks = max(n_blocks, 4)
-    most = min(MOST_BLOCKS_PER_CALL, n_blocks // 4)
-    blocks_per_call = min(range(most, most // 2, -1), key=lambda size: -n_blocks % size)
-    return n_blocks + -n_blocks % blocks_per_call, blocks_per_call
+    shapes = [(argument.dtype, *argument.shape) for argument in tf.nest.flatten(arguments)]
+    key = function, *shapes, *options.items()
+    if key not in _programs:
+        traced = tf.function(lambda *inputs: function(*inputs, **options), jit_compile=jit_compile, autograph=False)
+        _programs[key] = traced.get_concrete_function(*arguments)
+    return _programs[key]
 
 
-def _epochs(blocks, n_blocks, epochs, rng):
-    for _ in range(epochs):
-        yield from blocks.epoch(n_blocks, rng)
+def train_on_blocks(tables, accumulators, blocks, learning_rates, *, n_shares, **options):
+    """Take a step of training on each of some blocks, in place.
 
-
-def _dataset(made, n_blocks, shapes):
-    """The blocks that an iterator makes together, one by one, made in the background while the model trains."""
-    # TensorFlow keeps the function for good; it must not keep the corpus with it.
-    made = weakref.proxy(made)
-
-    def next_blocks(_):
-        arrays = tf.numpy_function(lambda: tuple(next(made)), [], [tf.int32] * len(shapes))
-        return shapes._make(tf.ensure_shape(array, (None, *shape)) for array, shape in zip(arrays, shapes, strict=True))
-
-    # Not from_generator, which changes malloc's thresholds for the whole process, and NumPy's speed with them.
-    dataset = tf.data.Dataset.counter().map(next_blocks).unbatch().take(n_blocks).prefetch(BLOCKS_AHEAD)
-    options = tf.data.Options()
-    options.autotune.enabled = False  # its thread sleeps ever longer, and the end of training would wait for it to wake
-    return dataset.with_options(options)
-
-
-def train_on_block(tables, accumulators, block, learning_rate, **options):
-    """Take one step of training on one block, in place.
-
-    The gradients of a block's two halves are computed side by side, for XLA leaves most of a program to one core. The
-    variables are arguments, so that all models whose sizes are equal share one compilation.
+    The variables are arguments, so that all models whose sizes are equal share one compilation.
 
     Parameters
     ----------
     tables, accumulators : lists of one or two tf.Variables
         As in `CBOW` and `RowWiseAdagrad`.
-    block : Blocks
-        One block: of each array, the first axis is that of strips.
-    learning_rate : float tensor, scalar
+    blocks : Blocks
+    learning_rates : float tensor of shape (n_blocks,)
+    n_shares : int
+        Programs side by side, as in `train_on_block`.
     **options
         Numbers that are compiled into the step: ``window``, ``negative``, ``offset`` and ``document_context``, as in
         `CBOW`.
@@ -444,21 +492,56 @@ def train_on_block(tables, accumulators, block, learning_rate, **options):
     loss, n_targets : scalar tensors
         The summed loss and the number of training examples that it sums over.
     """
+
+    def next_step(number, loss, n_targets):
+        block, learning_rate = blocks._make(array[number] for array in blocks), learning_rates[number]
+        block_loss, block_targets = train_on_block(
+            tables, accumulators, block, learning_rate, n_shares=n_shares, **options
+        )
+        return number + 1, loss + block_loss, n_targets + block_targets
+
+    n_blocks = tf.shape(learning_rates)[0]
+    _, loss, n_targets = tf.while_loop(
+        lambda number, *_: number < n_blocks, next_step, (0, 0.0, 0.0), parallel_iterations=1
+    )
+    return loss, n_targets
+
+
+def train_on_block(tables, accumulators, block, learning_rate, *, n_shares, **options):
+    """Take one step of training on one block, in place.
+
+    XLA leaves most of a program to one core, so the gradients of a block are computed by programs side by side, each
+    with a share of the strips. The results do not depend on the number of shares: strips are independent, and the
+    update goes through them in order.
+
+    Parameters
+    ----------
+    tables, accumulators, n_shares, **options
+        As in `train_on_blocks`.
+    block : Blocks
+        One block: of each array, the first axis is that of strips.
+    learning_rate : float tensor, scalar
+
+    Returns
+    -------
+    loss, n_targets : scalar tensors
+    """
+    compiled = partial(tf.function, jit_compile=True, autograph=False)
     n_strips = block.token_ids.shape[0]
     if n_strips == 1:
-        return _train_on_one_strip(tables, accumulators, block, learning_rate, **options)
-    first, second = slice(n_strips // 2), slice(n_strips // 2, None)
-    halves = [block._make(array[half] for array in block) for half in (first, second)]
-    losses, n_targets, parts = zip(*[gradients_of_strips(tables, half, **options) for half in halves], strict=True)
-    update_tables(tables, accumulators, parts, learning_rate)
+        return compiled(partial(_train_on_one_strip, **options))(tables, accumulators, block, learning_rate)
+    bounds = np.linspace(0, n_strips, n_shares + 1).astype(int)
+    shares = [block._make(array[start:stop] for array in block) for start, stop in itertools.pairwise(bounds)]
+    gradients = compiled(partial(gradients_of_strips, **options))
+    losses, n_targets, parts = zip(*[gradients(tables, share) for share in shares], strict=True)
+    compiled(partial(update_tables))(tables, accumulators, parts, learning_rate)
     return tf.add_n(losses), tf.add_n(n_targets)
 
 
-@tf.function(jit_compile=True, autograph=False)
 def _train_on_one_strip(tables, accumulators, block, learning_rate, **options):
-    # Small blocks gain nothing by halves, and each call of a compiled program costs them a tenth of their time.
-    loss, n_targets, occurrences = gradients_of_strips.python_function(tables, block, **options)
-    update_tables.python_function(tables, accumulators, [occurrences], learning_rate)
+    # In one program, for each call of a program costs so small a block a tenth of its time.
+    loss, n_targets, occurrences = gradients_of_strips(tables, block, **options)
+    update_tables(tables, accumulators, [occurrences], learning_rate)
     return loss, n_targets
 
 
@@ -470,7 +553,6 @@ class Occurrences(NamedTuple):
     squares: tf.Tensor  # (n_strips, n_occurrences), the mean square of each gradient
 
 
-@tf.function(jit_compile=True, autograph=False)
 def gradients_of_strips(tables, strips, **options):
     """Compute losses and gradients strip by strip, so that what a strip needs stays in the cache.
 
@@ -729,7 +811,6 @@ def negative_sampling(hidden, is_target, table, token_ids, noise_ids, *, negativ
     return loss, (hidden_gradient, target_gradient, noise_gradient)
 
 
-@tf.function(jit_compile=True, autograph=False)
 def update_tables(tables, accumulators, parts, learning_rate):
     """Row-wise Adagrad, occurrence by occurrence: a row that occurs twice moves twice, with one accumulator.
 

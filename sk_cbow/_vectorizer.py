@@ -1,6 +1,8 @@
 """The scikit-learn shell: documents in, document vectors out."""
 
+import os
 import warnings
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import ClassVar, NamedTuple
 
@@ -16,8 +18,9 @@ from sk_cbow._blocks import (
     keep_probability,
     noise_probability,
 )
+from sk_cbow._checkpoint import SavedTraining, digest, read_checkpoint, write_checkpoint
 from sk_cbow._documents import token_lists
-from sk_cbow._files import text_lines
+from sk_cbow._files import replaced, text_lines
 from sk_cbow._pooling import (
     document_frequency,
     document_term_matrices,
@@ -28,7 +31,7 @@ from sk_cbow._pooling import (
     without_components,
 )
 from sk_cbow._similarity import analogy_score, nearest, similarity_score
-from sk_cbow._start import from_vectors, rows_from_previous
+from sk_cbow._start import RowInit, from_vectors, rows_from_previous
 from sk_cbow._state import FITTED_ATTRIBUTES, checked, require
 from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, look_up, read_corpus
 
@@ -38,6 +41,20 @@ READABLE_VERSIONS = ("0.1.",)
 LARGEST_INT = 2**31 - 1  # that TensorFlow's and NumPy's 32-bit integers hold
 SMALLEST_FLOAT, LARGEST_FLOAT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 LARGEST_EXPONENT = 1000  # beyond it, all negative samples are one token, or an exponential overflows
+
+# On which, beside the text, the result of training depends.
+TRAINING_PARAMETERS = (
+    "vector_size",
+    "window",
+    "document_context",
+    "sample",
+    "negative",
+    "ns_exponent",
+    "shared_embedding",
+    "epochs",
+    "learning_rate",
+    "batch_size",
+)
 
 
 class _Range(Interval):
@@ -144,6 +161,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         pickled; a function is called without arguments in each `fit` and gives the callbacks themselves. The learning
         rate follows its schedule, which callbacks cannot change, and checkpoints can hold weights only. In a callback,
         ``self.model.get_weights()[0][1:]`` are the vectors so far, with some rows of zeros behind them.
+
+    checkpoint : str or path-like, optional
+        A file in which `fit` saves its training after each epoch and every five minutes. If a fit is interrupted, by
+        Ctrl-C or because the machine went down, the same fit with the same documents resumes there, with identical
+        results; a successful one deletes the file. It takes the space of the tables. For one fit at a time, not for
+        searches, whose fits would share it.
 
     random_state : int, RandomState instance or None, default=None
         Decides the initial vectors, the order of documents, subsampling, window widths and noise. An int gives the
@@ -253,6 +276,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "freeze_init": ["boolean"],
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, callable, None],
+        "checkpoint": [str, os.PathLike, None],
         "random_state": ["random_state"],
         "verbose": [Interval(Integral, 0, 2, closed="both")],  # True is usual, too
     }
@@ -279,6 +303,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         freeze_init=False,
         warm_start=False,
         callbacks=None,
+        checkpoint=None,
         random_state=None,
         verbose=0,
     ):
@@ -301,6 +326,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.freeze_init = freeze_init
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
 
@@ -438,6 +464,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         corpus, fitted = _with_attributes(type(self), vars(self) | plain)._corpus_and_attributes(X, incremental)
         others = {name: value for name, value in vars(self).copy().items() if name not in FITTED_ATTRIBUTES}
         self.__dict__ = others | fitted  # one assignment: other threads see the old attributes or the new ones
+        if parameters["checkpoint"] is not None:
+            with suppress(FileNotFoundError):
+                os.remove(parameters["checkpoint"])
         return corpus, _with_attributes(type(self), others | fitted)
 
     def _corpus_and_attributes(self, X, incremental):
@@ -475,6 +504,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return corpus, self._fitted_attributes(state, embeddings, weights)
 
     def _check_parameters(self):
+        if self.checkpoint is not None:
+            path = os.path.abspath(self.checkpoint)
+            if not os.access(os.path.dirname(path), os.W_OK) or os.path.isdir(path) or path.endswith(".gz"):
+                raise ValueError(
+                    f"checkpoint={self.checkpoint!r} must be a file, not compressed, in a folder that can be written"
+                )
         if self.remove_components >= self.vector_size:
             raise ValueError(
                 f"remove_components={self.remove_components} leaves nothing of vectors of vector_size="
@@ -540,7 +575,23 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         blocks = self._block_maker(corpus)
         row_inits = self._row_inits(corpus.vocabulary.rows, previous)
 
-        from sk_cbow._model import ModelConfig, train  # here, because it imports TensorFlow
+        from sk_cbow._model import AT_START, ModelConfig, Progress, train  # here, because it imports TensorFlow
+
+        progress, save = AT_START, None
+        if self.checkpoint is not None:
+            identity = self._identity(corpus, row_inits, rng)
+            rng_state = rng.bit_generator.state
+            if (saved := self._saved_training(identity)) is not None:
+                progress = Progress(*saved.progress)
+                rng_state = rng.bit_generator.state = saved.rng_state
+                every_row = np.arange(len(corpus.vocabulary.rows))
+                for inits, *vectors in zip(row_inits, saved.tables, saved.accumulators, strict=True):
+                    inits.append(RowInit(every_row, *vectors))
+
+            def save(trained, progress):
+                with replaced(self.checkpoint) as file:
+                    saved = SavedTraining(rng_state, progress, trained.tables, trained.accumulators)
+                    write_checkpoint(file, identity, saved)
 
         config = ModelConfig(
             n_tokens=len(corpus.vocabulary.rows),
@@ -558,7 +609,27 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             rng=rng,
             callbacks=self.callbacks,
             verbose=self.verbose,
+            progress=progress,
+            save=save,
         )
+
+    def _saved_training(self, identity):
+        """The training that the checkpoint holds, if there is one."""
+        with suppress(FileNotFoundError), open(self.checkpoint, "rb") as file:
+            return read_checkpoint(file, identity, self.checkpoint)
+
+    def _identity(self, corpus, row_inits, rng):
+        """Everything that decides the result of training."""
+        from sk_cbow import __version__
+
+        inits = [array for inits in row_inits for init in inits for array in init]
+        return {
+            "sk_cbow": __version__,
+            **{name: getattr(self, name) for name in TRAINING_PARAMETERS},
+            "random_state": None if self.random_state is None else rng.bit_generator.state,
+            "documents": digest(corpus.rows, corpus.offsets, texts=corpus.vocabulary.rows),
+            "initial vectors": digest(*inits),
+        }
 
     def _block_maker(self, corpus):
         n_occurrences = len(corpus.rows)
