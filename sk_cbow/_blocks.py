@@ -64,8 +64,8 @@ def noise_probability(token_counts, ns_exponent):
 
 
 def default_block_size(n_occurrences):
-    """Power of two that makes about 512 blocks an epoch, within 256..8192: a small corpus needs many small steps."""
-    return 2 ** int(np.clip(round(math.log2(max(n_occurrences, 1) / 512)), 8, 13))
+    """Power of two that makes about 256 blocks an epoch, within 256..8192: a small corpus needs many small steps."""
+    return 2 ** int(np.clip(round(math.log2(max(n_occurrences, 1) / 256)), 8, 13))
 
 
 def default_strip_size(vector_size):

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -334,14 +334,20 @@ def _run(model, blocks, epochs, seed, progress, callbacks, verbose):
     )
     model.stop_training = False
     logs, last_save = {}, time.monotonic()
-    with closing(_made_ahead(_epochs(blocks, epochs, seed, progress))) as chunks:
+    chunks = _epochs(blocks, epochs, seed, progress)
+    chunk = next(chunks, None)
+    # The thread trains and this one makes the next blocks, not the other way round: a thread that is new in each fit
+    # leaves behind some of the memory that it has used.
+    with ThreadPoolExecutor(1) as thread:
         callbacks.on_train_begin()
         for epoch in range(len(progress.loss_curve), epochs):
             callbacks.on_epoch_begin(epoch)
             n_before, start = progress.n_blocks, time.perf_counter()
             while progress.n_blocks < blocks.n_blocks and not model.stop_training:
                 callbacks.on_train_batch_begin(progress.n_blocks)
-                progress = train_on(next(chunks), progress)
+                training = thread.submit(train_on, chunk, progress)
+                chunk = next(chunks, None)
+                progress = training.result()
                 n_tokens = (progress.n_blocks - n_before) * tokens_per_block
                 logs = {"loss": progress.mean_loss, "tokens_per_second": n_tokens / (time.perf_counter() - start)}
                 callbacks.on_train_batch_end(progress.n_blocks - 1, logs)
@@ -365,17 +371,7 @@ def _epochs(blocks, epochs, seed, progress):
             n_skipped = min(n_trained, len(chunk.token_ids))
             n_trained -= n_skipped
             if n_skipped < len(chunk.token_ids):
-                yield chunk._make(array[n_skipped:] for array in chunk)
-
-
-def _made_ahead(iterator):
-    """Take the next item of an iterator in a thread, while the last one is in use."""
-    end = object()
-    with ThreadPoolExecutor(1) as thread:
-        following = thread.submit(next, iterator, end)
-        while (item := following.result()) is not end:
-            following = thread.submit(next, iterator, end)
-            yield item
+                yield chunk._make(tf.constant(array[n_skipped:]) for array in chunk)
 
 
 def _compiled_training(model, block_shapes):

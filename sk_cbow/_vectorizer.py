@@ -122,7 +122,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     batch_size : int or "auto", default="auto"
         Tokens in a training block, which is one step of training; rounded up to a multiple of 64, or more where the
-        window is wide. "auto" takes about 512 blocks an epoch, of 256 to 8192 tokens: small corpora need many small
+        window is wide. "auto" takes about 256 blocks an epoch, of 256 to 8192 tokens: small corpora need many small
         steps, large ones are faster in large blocks.
 
     weighting : {"uniform", "idf", "sif"}, default="uniform"
