@@ -1,7 +1,9 @@
 """A corpus as the user gives it -> its documents as lists of tokens, or the error that says what is wrong."""
 
 import reprlib
+import time
 from collections.abc import Iterable, Mapping, Set
+from datetime import timedelta
 from numbers import Integral
 
 import numpy as np
@@ -46,6 +48,41 @@ def token_lists(X, analyzer):
         if not PLAIN_TOKEN_TYPES.issuperset(map(type, tokens)):
             _check_tokens(tokens, number)
         yield tokens
+
+
+def with_progress(documents, X, *, every):
+    """Yield documents and print how many have been read, how fast, and the time left if their number is known.
+
+    Parameters
+    ----------
+    documents : iterable of lists of tokens
+    X : iterable of documents
+        The corpus that they are read from.
+    every : float
+        Seconds between two states, which replace each other; with infinity, only the last is printed.
+    """
+    try:
+        n_documents = len(X)
+    except TypeError:  # a generator, or something else that is no sequence
+        n_documents = None
+    start = last = time.monotonic()
+    n_read = n_tokens = 0
+
+    def state():
+        speed = n_tokens / max(time.monotonic() - start, 1e-9)
+        return f"\r{n_read:,} documents read, {n_tokens:,} tokens, {speed:,.0f} tokens per second"
+
+    for tokens in documents:
+        yield tokens
+        n_read += 1
+        n_tokens += len(tokens)
+        if time.monotonic() - last > every:
+            last = time.monotonic()
+            left = ""
+            if n_documents is not None:
+                left = f"- {timedelta(seconds=round((last - start) * (n_documents - n_read) / n_read))} left "
+            print(state(), left, end="", flush=True)
+    print(state(), " " * 20)
 
 
 def _documents(X, kind):

@@ -19,7 +19,7 @@ from sk_cbow._blocks import (
     noise_probability,
 )
 from sk_cbow._checkpoint import SavedTraining, digest, read_checkpoint, write_checkpoint
-from sk_cbow._documents import token_lists
+from sk_cbow._documents import token_lists, with_progress
 from sk_cbow._files import replaced, text_lines
 from sk_cbow._pooling import (
     document_frequency,
@@ -174,7 +174,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         and leaves NumPy's global state alone.
 
     verbose : {0, 1, 2}, default=0
-        Keras' progress: 0 is silent, 1 a bar, 2 a line for each epoch, both with the tokens of the corpus per second.
+        0 is silent. 1 shows how many documents have been read, and Keras' bar for each epoch, with the time left; 2
+        prints one line for each of these. Both tell the tokens of the corpus per second.
 
     Attributes
     ----------
@@ -476,6 +477,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         previous = initial if incremental else TrainingState()  # counts, documents and losses to add to
 
         documents = token_lists(X, self.analyzer)
+        if self.verbose:
+            documents = with_progress(documents, X, every=1 if self.verbose == 1 else np.inf)
         corpus = read_corpus(
             documents, min_count=self.min_count, max_vocab=self.max_vocab, previous=previous.vocabulary
         )

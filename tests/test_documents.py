@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
-from sk_cbow._documents import token_lists
+from sk_cbow._documents import token_lists, with_progress
 
 LISTS = [["a", "b"], ["c"], []]
 # No list of two documents of equal length may become a matrix on the way.
@@ -209,3 +209,22 @@ def test_whatever_is_passed_becomes_tokens_or_a_type_error(X, analyzer):
     else:
         assert len(documents) == len(X)
         assert {type(token) for tokens in documents for token in tokens} <= {str, int, bool}
+
+
+@pytest.mark.parametrize("is_sized", [True, False])
+def test_progress_tells_documents_tokens_and_the_time_left(capsys, is_sized):
+    X = LISTS if is_sized else iter(LISTS)
+    assert list(with_progress(token_lists(X, None), X, every=0)) == LISTS
+    *states, last = capsys.readouterr().out.split("\r")[1:]
+    expected = ["1 documents read, 2 tokens", "2 documents read, 3 tokens", "3 documents read, 3 tokens"]
+    for state, beginning in zip(states, expected, strict=True):
+        assert state.startswith(beginning)
+        assert ("0:00:00 left" in state) == is_sized
+    assert last.startswith("3 documents read, 3 tokens, ")
+    assert last.rstrip().endswith("tokens per second")
+    assert last.endswith(" \n")  # over the time left
+
+
+def test_progress_of_a_fit_that_prints_lines_is_one_line(capsys):
+    assert list(with_progress(iter(LISTS), LISTS, every=np.inf)) == LISTS
+    assert capsys.readouterr().out.count("documents read") == 1

@@ -630,10 +630,12 @@ def test_progress_is_shown_when_asked_for(two_topics, capsys, small):
     assert "Epoch 3/3" in capsys.readouterr().out
 
 
-def test_many_small_fits_log_nothing():
+def test_many_fits_of_different_sizes_log_nothing():
     code = (
         "from sk_cbow import CBOWVectorizer\n"
-        "for _ in range(7): CBOWVectorizer(vector_size=2, epochs=1, sample=0).fit([['a', 'b']] * 9)\n"
+        "for size in [2, 2, 2, 2, 2, 2, 3, 4, 5, 6, 7, 8]:\n"
+        "    texts = [[str(number) for number in range(2 ** size)]] * 5\n"
+        "    CBOWVectorizer(size, epochs=1, sample=0, shared_embedding=size < 7).fit(texts)\n"
     )
     command = [sys.executable, "-c", code]
     messages = subprocess.run(command, check=True, text=True, stderr=subprocess.PIPE).stderr
