@@ -2,20 +2,26 @@
 
     python docs/benchmarks/costs.py
     python docs/benchmarks/costs.py --corpus corpus.txt.gz
+    python docs/benchmarks/costs.py --tokens 50000000 1000000000
 
-The text is synthetic: every token of the vocabulary once, the rest drawn with probability 1 / rank (Zipf), in documents
-of 250 tokens. One setting at a time departs from the base: 5 million tokens, 100,000 of them distinct, vector_size 100,
-window 5. Each runs in a process of its own and fits one epoch twice. ``MB`` is the peak of the first fit beyond what
-the process held before, the documents and, after a fit of a toy corpus, TensorFlow; ``bound MB`` is 2.5 times the table
-of vectors and 24 bytes per token. The seconds are those of the second fit, which compiles nothing: ``fit s`` the whole,
-``Mwords/s`` of its training, ``relative`` to the base's. With ``--corpus``, the text is a file's, as `compare.py` reads
-it, and `min_count` is 5.
+The text is synthetic: every token of the vocabulary once, the rest drawn with probability 1 / rank (Zipf), in
+documents of 250 tokens, which come from a generator. One setting at a time departs from the base: 5 million tokens,
+100,000 of them distinct, vector_size 100, window 5. Each runs in a process of its own, in three rounds that alternate
+between the settings, and fits one epoch twice. ``MB`` is the peak of the first fit beyond what the process held
+before, the documents and, after a fit of a toy corpus, TensorFlow; ``bound MB`` is 2.5 times the table of vectors and
+5 bytes per token, and 60 MB. The seconds are those of the second fit, which compiles nothing: ``read s`` of reading
+the documents without the generator's own, ``train s`` of training; ``Mwords/s`` is the speed of both together, and
+``relative`` to the base's of the same round; medians, with the lowest and the highest in brackets. With ``--corpus``,
+the text is a file's, as `compare.py` reads it, and `min_count` is 5. With ``--tokens``, the settings are these
+numbers of tokens, 200,000 of them distinct, the first is the base, and each is fitted once.
 """
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -29,58 +35,99 @@ OTHERS = {
 }
 
 
+N_ROUNDS = 3
+TOKENS_AT_A_TIME, TOKENS_PER_DOCUMENT = 2_500_000, 250
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", help="a .txt or .tsv file, perhaps .gz")
+    parser.add_argument("--tokens", nargs="*", type=int, default=[])
     parser.add_argument("--one", type=json.loads, help=argparse.SUPPRESS)  # the setting to run in this process
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(run(arguments.corpus, **arguments.one)))
+        print(json.dumps(run(arguments.corpus, bool(arguments.tokens), **arguments.one)))
         return
     settings = [BASE, *(BASE | {name: value} for name, values in OTHERS.items() for value in values)]
     if arguments.corpus:
-        settings = [{"tokens": arguments.corpus, "vocabulary": "its own", "vector_size": 100, "window": 5}]
-    print("| tokens | vocabulary | vector_size | window | fit s | Mwords/s | relative | MB | bound MB |")
-    print("|---" * 9 + "|")
-    base_speed = None
-    for setting in settings:
-        command = [sys.executable, *sys.argv, "--one", json.dumps(setting)]
-        output = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
-        seconds, speed, peak, bound = json.loads(output.splitlines()[-1])
-        base_speed = base_speed or speed
-        numbers = f"{seconds:.1f} | {speed:.2f} | {speed / base_speed:.2f} | {peak:.0f} | {bound:.0f}"
-        print("| " + " | ".join(map(str, setting.values())) + f" | {numbers} |", flush=True)
+        settings = [BASE | {"tokens": arguments.corpus, "vocabulary": "its own"}]
+    if arguments.tokens:
+        settings = [BASE | {"tokens": tokens, "vocabulary": 200_000} for tokens in arguments.tokens]
+    rounds = [[measured(setting) for setting in settings] for _ in range(1 if arguments.tokens else N_ROUNDS)]
+    names = [*BASE, "read s", "train s", "Mwords/s", "relative", "MB", "bound MB"]
+    print("| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
+    for number, setting in enumerate(settings):
+        results = [results[number] for results in rounds]
+        speeds = [result["Mwords/s"] for result in results]
+        relative = [speed / results[0]["Mwords/s"] for speed, results in zip(speeds, rounds, strict=True)]
+        cells = [f"{statistics.median(result[name] for result in results):.1f}" for name in ("read s", "train s")]
+        cells += [
+            f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})" for values in (speeds, relative)
+        ]
+        cells += [f"{max(result[name] for result in results):.0f}" for name in ("MB", "bound MB")]
+        print("| " + " | ".join(map(str, [*setting.values(), *cells])) + " |")
 
 
-def run(corpus, tokens, vocabulary, vector_size, window):
+def measured(setting):
+    print(f"{setting} …", file=sys.stderr, flush=True)
+    command = [sys.executable, *sys.argv, "--one", json.dumps(setting)]
+    output = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def run(corpus, is_long, tokens, vocabulary, vector_size, window):
     from engines import read, timed
 
     import sk_cbow._model
+    import sk_cbow._vectorizer
     from sk_cbow import CBOWVectorizer
 
-    documents = read(corpus)[0] if corpus else zipf_text(tokens, vocabulary)
-    n_words = sum(map(len, documents))
     seconds = {}
+    sk_cbow._vectorizer.read_corpus = timed(sk_cbow._vectorizer.read_corpus, seconds, "reading")
     sk_cbow._model.train = timed(sk_cbow._model.train, seconds, "training")
     CBOWVectorizer(8, sample=0, epochs=1).fit([["a", "b"]] * 9)
-    min_count = 5 if corpus else 1
-    vectorizer = CBOWVectorizer(vector_size, window=window, min_count=min_count, epochs=1, random_state=0)
+    documents = read(corpus)[0] if corpus else ZipfText(tokens, vocabulary)
+    n_words = sum(map(len, documents)) if corpus else tokens
+    parameters = {"window": window, "min_count": 5 if corpus else 1, "epochs": 1, "random_state": 0}
+    vectorizer = CBOWVectorizer(vector_size, **parameters)
     before = memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # begins a new peak
     vectorizer.fit(documents)
     peak = memory("VmHWM") - before
-    timed(vectorizer.fit, seconds, "fit")(documents)
-    bound = (2.5 * vectorizer.embeddings_.nbytes + 24 * n_words) / 1e6
-    return seconds["fit"], n_words / seconds["training"] / 1e6, peak, bound
+    if not is_long:
+        vectorizer.fit(documents)
+    start = time.perf_counter()
+    for _ in documents:
+        pass
+    reading = seconds["reading"] - (time.perf_counter() - start)
+    return {
+        "read s": reading,
+        "train s": seconds["training"],
+        "Mwords/s": n_words / (reading + seconds["training"]) / 1e6,
+        "MB": peak,
+        "bound MB": (2.5 * vectorizer.embeddings_.nbytes + 5 * n_words) / 1e6 + 60,
+    }
 
 
-def zipf_text(n_tokens, n_distinct):
-    rng = np.random.default_rng(0)
-    cumulative = np.cumsum(1 / np.arange(1, n_distinct + 1))
-    drawn = np.searchsorted(cumulative, rng.random(n_tokens - n_distinct) * cumulative[-1])
-    ranks = rng.permutation(np.concatenate((np.arange(n_distinct), drawn)))
-    words = [f"w{rank}" for rank in range(n_distinct)]
-    return [[words[rank] for rank in part] for part in np.array_split(ranks, n_tokens // 250)]
+class ZipfText:
+    """Documents that are made anew, and alike, each time they are read."""
+
+    def __init__(self, n_tokens, n_distinct):
+        self.n_tokens, self.words = n_tokens, np.array([f"w{rank}" for rank in range(n_distinct)], object)
+        shares = np.cumsum(1 / np.arange(1, n_distinct + 1))
+        self.ranks = np.searchsorted(shares, np.random.default_rng(0).random(2**24) * shares[-1]).astype(np.int32)
+
+    def __iter__(self):
+        rng = np.random.default_rng(1)
+        n_left = self.n_tokens - len(self.words)
+        yield from self.documents(np.arange(len(self.words)))
+        while n_left > 0:
+            drawn = self.ranks[rng.integers(0, len(self.ranks), min(n_left, TOKENS_AT_A_TIME))]
+            n_left -= len(drawn)
+            yield from self.documents(drawn)
+
+    def documents(self, ranks):
+        return map(np.ndarray.tolist, np.array_split(self.words[ranks], max(len(ranks) // TOKENS_PER_DOCUMENT, 1)))
 
 
 def memory(field):
