@@ -169,7 +169,7 @@ AT_START = Progress()
 
 @contextmanager
 def _eager_scope():
-    """Leave gradient tapes; refuse scopes in which variables cannot be trained step by step."""
+    """Leave gradient tapes, choose the CPU, and refuse scopes in which variables cannot be trained step by step."""
     with keras.StatelessScope() as innermost:
         is_stateless = innermost.original_scope is not None
     for is_inside, scope in (
@@ -186,7 +186,8 @@ def _eager_scope():
             "differently; set it to False",
             stacklevel=2,
         )
-    with tf.init_scope():
+    # On a GPU, scatter adds in no fixed order, and strips are of sizes that suit the caches of processor cores.
+    with tf.init_scope(), tf.device("CPU:0"):
         yield
 
 
