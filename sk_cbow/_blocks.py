@@ -185,9 +185,11 @@ class BlockMaker:
             yield self._draw(rest, noise_table, rng)
 
     def _shuffled_pieces(self, rng):
-        pieces = rng.permutation(len(self.starts))
-        n_before = np.cumsum(self.lengths[pieces])
-        stops = np.searchsorted(n_before, np.arange(TOKENS_AT_A_TIME, self.lengths.sum(), TOKENS_AT_A_TIME))
+        # The smallest integers that will do, for there may be very many pieces.
+        pieces = rng.permutation(np.arange(len(self.starts), dtype=np.min_scalar_type(len(self.starts))))
+        n_before = np.cumsum(self.lengths[pieces], dtype=np.int64)
+        n_tokens = self.lengths.sum(dtype=np.int64)
+        stops = np.searchsorted(n_before, np.arange(TOKENS_AT_A_TIME, n_tokens, TOKENS_AT_A_TIME))
         return np.split(pieces, stops)
 
     def _pack(self, pieces, rng):
@@ -240,9 +242,11 @@ def _cut(offsets, longest):
 
     A piece of one token is left out: it has no context, and is nobody's.
     """
-    lengths = np.diff(offsets)
-    n_pieces = -(-lengths // longest)
-    piece_in_document = np.arange(n_pieces.sum()) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)
-    starts = np.repeat(offsets[:-1], n_pieces) + piece_in_document * longest
-    lengths = np.minimum(np.repeat(offsets[1:], n_pieces) - starts, longest)
-    return starts[lengths > 1], lengths[lengths > 1]
+    is_long = np.diff(offsets) > longest
+    document_starts, document_ends = offsets[:-1][is_long], offsets[1:][is_long]
+    n_cuts = (document_ends - document_starts - 1) // longest
+    cut = np.arange(n_cuts.sum()) - np.repeat(np.cumsum(n_cuts) - n_cuts, n_cuts)  # in its document
+    boundaries = np.concatenate((offsets, np.repeat(document_starts, n_cuts) + (cut + 1) * longest))
+    boundaries.sort(kind="stable")
+    lengths = np.diff(boundaries).astype(np.int32)
+    return boundaries[:-1][lengths > 1], lengths[lengths > 1]

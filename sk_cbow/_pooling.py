@@ -75,9 +75,12 @@ def document_term_matrices(chunks, n_tokens):
         yield counts
 
 
-def document_frequency(counts):
-    """Number of documents that contain each token, from a document-term matrix."""
-    return np.bincount(counts.indices, minlength=counts.shape[1])
+def document_frequency(matrices, n_tokens):
+    """Number of documents that contain each token, from document-term matrices of all documents."""
+    in_documents = np.zeros(n_tokens, np.int64)
+    for counts in matrices:
+        np.add.at(in_documents, counts.indices, 1)
+    return in_documents
 
 
 def token_weights(weighting, token_counts, document_frequency=None, n_documents=None):
@@ -132,35 +135,38 @@ def mean_vectors(counts, weights, embeddings):
     return (shares @ embeddings).astype(np.float32, copy=False)
 
 
-def principal_components(document_vectors, n_components):
+def principal_components(chunks, n_components):
     """First right singular vectors of the document vectors, without centering (Arora, Liang and Ma, 2017).
 
     Parameters
     ----------
-    document_vectors : ndarray of shape (n_documents, vector_size)
+    chunks : iterable of ndarrays of shape (n_documents, vector_size)
+        The document vectors, some at a time.
     n_components : int
 
     Returns
     -------
     components : ndarray of shape (n_components, vector_size), float32
-        Orthonormal rows, by falling singular value.
+        Orthonormal rows, in decreasing order of singular values.
 
     Raises
     ------
     ValueError
         If they are all the dimensions that the vectors span, so that nothing but rounding errors would be left.
     """
-    vectors = document_vectors.astype(np.float64)
-    with (
-        _ONE_BLAS_THREAD,
-        threadpool_limits(1, "blas"),
-    ):  # the bits of products that several threads share depend on their number
-        squared_singular_values, directions = eigh(vectors.T @ vectors)  # by rising value
+    n_documents, gram = 0, 0.0
+    # Products that several threads share have results that depend on their number.
+    with _ONE_BLAS_THREAD, threadpool_limits(1, "blas"):
+        for vectors in chunks:
+            vectors = vectors.astype(np.float64)
+            gram += vectors.T @ vectors
+            n_documents += len(vectors)
+        squared_singular_values, directions = eigh(gram)  # in increasing order
     smallest = 10 * np.finfo(np.float32).eps  # singular value that is no rounding error, relative to the largest
     n_spanned = np.count_nonzero(squared_singular_values > smallest**2 * squared_singular_values[-1])
     if n_spanned <= n_components:
         raise ValueError(
-            f"remove_components={n_components} would leave nothing: the vectors of n_samples={len(vectors)} training "
+            f"remove_components={n_components} would leave nothing: the vectors of n_samples={n_documents} training "
             f"documents span {n_spanned} dimensions; lower it, or pass more documents"
         )
     return directions.T[::-1][:n_components].astype(np.float32)

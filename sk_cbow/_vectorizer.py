@@ -24,7 +24,6 @@ from sk_cbow._files import replaced, text_lines
 from sk_cbow._pooling import (
     document_frequency,
     document_term_matrices,
-    document_term_matrix,
     mean_vectors,
     principal_components,
     token_weights,
@@ -355,6 +354,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             token is neither string nor integer; if something in `callbacks` is no Keras callback.
         MemoryError
             If there is not enough memory for the tables or for a block; the message tells how much training needs.
+        OSError
+            If X has more than a quarter of a billion tokens, which are kept in a temporary file, and the folder of
+            temporary files has no room for them.
         RuntimeError
             If it is called where TensorFlow cannot train, such as in the scope of a ``tf.distribute`` strategy.
         ValueError
@@ -394,7 +396,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Raises
         ------
-        TypeError, ValueError
+        TypeError, MemoryError, OSError, RuntimeError, ValueError
             As in `fit`.
 
         Examples
@@ -405,7 +407,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         (100, 8)
         """
         corpus, fitted = self._fit(X)
-        return fitted._document_vectors(_document_term_matrix(corpus))
+        return fitted._transform(corpus.chunks())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -685,7 +687,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         if self.weighting != "idf":
             return None
-        in_documents = document_frequency(_document_term_matrix(corpus))
+        n_tokens = len(corpus.vocabulary.rows)
+        in_documents = document_frequency(document_term_matrices(corpus.chunks(), n_tokens), n_tokens)
         n_before = len(previous.vocabulary.rows)
         if n_before and previous.in_documents is None:
             raise ValueError(
@@ -704,8 +707,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             return np.empty((0, self.vector_size), np.float32)
         if len(previous.components) == self.remove_components:
             return previous.components
-        vectors = mean_vectors(_document_term_matrix(corpus), weights, embeddings)
-        return principal_components(vectors, self.remove_components)
+        matrices = document_term_matrices(corpus.chunks(), len(embeddings))
+        chunks = (mean_vectors(counts, weights, embeddings) for counts in matrices)
+        return principal_components(chunks, self.remove_components)
 
     def transform(self, X):
         """Average the vectors of each document's known tokens.
@@ -741,15 +745,14 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         False
         """
         fitted = fitted_view(self)
-        vectors = bytearray()  # it grows in place, where joining arrays would take twice the memory
-        chunks = look_up(token_lists(X, fitted.analyzer), fitted.vocabulary_)
-        for counts in document_term_matrices(chunks, len(fitted.embeddings_)):
-            vectors += fitted._document_vectors(counts).data
-        return np.frombuffer(vectors, np.float32).reshape(-1, fitted._n_features_out)
+        return fitted._transform(look_up(token_lists(X, fitted.analyzer), fitted.vocabulary_))
 
-    def _document_vectors(self, counts):
-        vectors = mean_vectors(counts, self.token_weights_, self.embeddings_)
-        return without_components(vectors, self.components_)
+    def _transform(self, chunks):
+        document_vectors = bytearray()  # it grows in place, where joining arrays would take twice the memory
+        for counts in document_term_matrices(chunks, len(self.embeddings_)):
+            vectors = mean_vectors(counts, self.token_weights_, self.embeddings_)
+            document_vectors += without_components(vectors, self.components_).data
+        return np.frombuffer(document_vectors, np.float32).reshape(-1, self._n_features_out)
 
     def most_similar(self, positive, negative=(), topn=10):
         """Find the tokens whose vectors are nearest, by cosine, to a sum and difference of vectors.
@@ -975,10 +978,6 @@ def _with_attributes(cls, attributes):
     vectorizer = object.__new__(cls)
     vectorizer.__dict__ = attributes
     return vectorizer
-
-
-def _document_term_matrix(corpus):
-    return document_term_matrix(corpus.rows, corpus.offsets, len(corpus.vocabulary.rows))
 
 
 class TrainingState(NamedTuple):

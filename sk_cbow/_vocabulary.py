@@ -2,29 +2,28 @@
 
 Two integer spaces meet here. A token's *code* is its position among the distinct tokens of some documents, in order of
 first appearance. Its *row* is its position in the vocabulary, 0 for the most frequent, and so that in the embeddings.
+
+Documents are read chunk by chunk. Of an occurrence of a token, one int32 is kept: the token's code, and later its row.
 """
 
+import io
 import itertools
-import math
+import mmap
 import reprlib
+import tempfile
 from array import array
 from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
 
-# Looked up and averaged in one go: enough to make NumPy's calls cheap, some 15 MB in memory.
+# Read, encoded and averaged in one go: enough to make NumPy's calls cheap, some 15 MB in memory.
 DOCUMENTS_AT_A_TIME, TOKENS_AT_A_TIME = 2**12, 2**18
+BYTES_PER_TOKEN = 4  # int32
+# A quarter of a billion tokens; those of a larger corpus are in a temporary file. Training reads documents in random
+# order, for which memory is best, and a machine that has room for TensorFlow and large tables has room for these, too.
+BYTES_IN_MEMORY = 2**30
 UNKNOWN = np.iinfo(np.int32).min  # instead of a row; a row that is wrong, such as -1, is an error further on
-
-
-class CountedTokens(NamedTuple):
-    """Documents as codes of tokens."""
-
-    tokens: list  # distinct tokens, by code
-    counts: np.ndarray  # (n_distinct,) int64, by code
-    codes: np.ndarray  # (n_occurrences,) int32, one document after the other
-    offsets: np.ndarray  # (n_documents + 1,) int64; document d is codes[offsets[d]:offsets[d + 1]]
 
 
 class Vocabulary(NamedTuple):
@@ -33,32 +32,6 @@ class Vocabulary(NamedTuple):
     rows: dict  # token -> row, in decreasing order of frequency, ties by first appearance; tokens added later follow
     counts: np.ndarray  # (n_tokens,) int64, by row
     dropped_counts: dict  # token -> count, of tokens without a row
-
-    def count_by_row(self, tokens, counts):
-        """Arrange counts of distinct tokens by row; 0 where a token is not among them."""
-        rows = _rows_of(tokens, self.rows)
-        has_row = rows != UNKNOWN
-        by_row = np.zeros(len(self.rows), np.int64)
-        by_row[rows[has_row]] = counts[has_row]
-        return by_row
-
-    def merge(self, tokens, counts):
-        """Add the counts of distinct tokens of further documents; no token gets a row."""
-        dropped_counts = {
-            token: count + self.dropped_counts.get(token, 0)
-            for token, count in zip(tokens, counts.tolist(), strict=True)
-            if token not in self.rows
-        }
-        return Vocabulary(
-            self.rows, self.counts + self.count_by_row(tokens, counts), self.dropped_counts | dropped_counts
-        )
-
-    def add_rows(self, tokens):
-        """Give rows to dropped tokens, behind those of the others."""
-        rows = dict(zip(tokens, itertools.count(len(self.rows))))
-        counts = np.fromiter(map(self.dropped_counts.get, tokens), np.int64, len(tokens))
-        dropped_counts = {token: count for token, count in self.dropped_counts.items() if token not in rows}
-        return Vocabulary(self.rows | rows, np.concatenate((self.counts, counts)), dropped_counts)
 
 
 EMPTY_VOCABULARY = Vocabulary({}, np.empty(0, np.int64), {})
@@ -71,6 +44,67 @@ class Corpus(NamedTuple):
     token_counts: np.ndarray  # (n_tokens,) int64, by row, in these documents alone
     rows: np.ndarray  # (n_occurrences,) int32, the known tokens of one document after the other
     offsets: np.ndarray  # (n_documents + 1,) int64; document d is rows[offsets[d]:offsets[d + 1]]
+
+    def chunks(self):
+        """Yield the documents chunk by chunk, as `look_up` does."""
+        for span, offsets, is_complete in _spans(self.offsets):
+            yield self.rows[span], offsets, is_complete
+
+
+class IntegerFile:
+    """A file of int32: in memory up to `BYTES_IN_MEMORY`, beyond it on disk, unlinked, so that it is never left behind.
+
+    It is closed at the end of a ``with`` statement, which the array that `as_array` returns outlives.
+    """
+
+    def __init__(self):
+        self.file = io.BytesIO()  # it grows in place, where joining arrays would take twice the memory
+        self.is_on_disk = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.is_on_disk:
+            self.file.close()
+
+    def write(self, position, integers):
+        """Write an array from a position on, which is at most the end of the file."""
+        n_bytes = BYTES_PER_TOKEN * (position + len(integers))
+        try:
+            if n_bytes > BYTES_IN_MEMORY and not self.is_on_disk:
+                self._move_to_disk(position)
+            self._write(position, integers)
+        except OSError as error:
+            message = (
+                f"{error.strerror}: the tokens of the documents read so far take {n_bytes:,} bytes in the folder of "
+                f"temporary files, {tempfile.gettempdir()}: make room there, or start Python with the environment "
+                "variable TMPDIR set to a folder that has more"
+            )
+            raise OSError(error.errno, message) from error
+
+    def _move_to_disk(self, n_integers):
+        in_memory = self.as_array(n_integers)
+        # Without a buffer, all that is written is in the file, and closing it writes nothing.
+        self.file, self.is_on_disk = tempfile.TemporaryFile(buffering=0), True  # noqa: SIM115, closed by __exit__
+        self._write(0, in_memory)
+
+    def _write(self, position, integers):
+        self.file.seek(BYTES_PER_TOKEN * position)
+        unwritten = integers.view(np.uint8)
+        while len(unwritten):
+            unwritten = unwritten[self.file.write(unwritten) :]
+
+    def read(self, span):
+        """Copy a slice of the integers."""
+        self.file.seek(BYTES_PER_TOKEN * span.start)
+        return np.frombuffer(self.file.read(BYTES_PER_TOKEN * (span.stop - span.start)), np.int32)
+
+    def as_array(self, n_integers):
+        """View the first integers as an array, after which nothing can be written."""
+        # The map is read only: where the disk is full, writing to it could kill the process, while `write` raises.
+        buffer = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ) if self.is_on_disk else self.file.getbuffer()
+        return np.frombuffer(buffer, np.int32)[:n_integers]
 
 
 def read_corpus(documents, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
@@ -88,40 +122,59 @@ def read_corpus(documents, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
 
     Raises
     ------
+    OSError
+        If the documents have more than `BYTES_IN_MEMORY` and the folder of temporary files has no room for them.
     ValueError
         If there is no document, or, without a previous vocabulary, if no token is frequent enough or no document has
         two tokens of the vocabulary.
     """
-    tokens, counts, codes, offsets = count_tokens(documents)
-    if len(offsets) == 1:
-        raise ValueError("X holds no documents: pass at least one (a generator can be read only once)")
-    vocabulary = choose_vocabulary(tokens, counts, min_count=min_count, max_vocab=max_vocab, previous=previous)
-    if not vocabulary.rows:
-        raise ValueError(_nothing_frequent(tokens, counts, min_count))
-    rows, offsets = encode(codes, offsets, tokens, vocabulary.rows)
+    with IntegerFile() as file:
+        tokens, counts, offsets = count_tokens(documents, file)
+        if len(offsets) == 1:
+            raise ValueError("X holds no documents: pass at least one (a generator can be read only once)")
+        vocabulary = choose_vocabulary(tokens, counts, min_count=min_count, max_vocab=max_vocab, previous=previous)
+        if not vocabulary.rows:
+            raise ValueError(_nothing_frequent(tokens, counts, min_count))
+        row_of_code = _rows_of(tokens, vocabulary.rows)
+        rows = encode(file, offsets, row_of_code)
     if np.diff(offsets).max() < 2 and not previous.rows:
         raise ValueError(
             f"no document has two tokens of the vocabulary, so no token has a context to learn from: "
             f"min_count={min_count} and max_vocab={max_vocab} kept {len(vocabulary.rows)} of {len(tokens)} distinct "
             "tokens; pass longer documents, or keep more tokens"
         )
-    return Corpus(vocabulary, vocabulary.count_by_row(tokens, counts), rows, offsets)
+    return Corpus(vocabulary, _by_row(row_of_code, counts, len(vocabulary.rows)), rows, offsets)
 
 
-def count_tokens(documents):
+def count_tokens(documents, file):
     """Read documents in one pass: their distinct tokens, how often each occurs, and where.
 
     Parameters
     ----------
     documents : iterable of lists of tokens
+    file : IntegerFile
+        An empty one, to which the codes of the tokens are written, one document after the other.
 
     Returns
     -------
-    counted : CountedTokens
+    tokens : list
+        The distinct tokens, by code.
+    counts : ndarray of shape (n_distinct,), int64
+        How often each occurs, by code.
+    offsets : ndarray of shape (n_documents + 1,), int64
+        Document d has the codes from ``offsets[d]`` to ``offsets[d + 1]``.
     """
     code_of = defaultdict(itertools.count().__next__)
-    codes, offsets = _map_tokens(documents, lambda tokens: map(code_of.__getitem__, tokens), math.inf)
-    return CountedTokens(list(code_of), np.bincount(codes, minlength=len(code_of)), codes, offsets)
+    counts, offsets = np.zeros(0, np.int64), array("q", [0])
+    n_codes = 0
+    for tokens, chunk_offsets, is_complete in _chunks(documents):
+        codes = np.fromiter(map(code_of.__getitem__, tokens), np.int32, len(tokens))
+        file.write(n_codes, codes)
+        counts.resize(len(code_of), refcheck=False)  # in place; new counts are zero
+        np.add.at(counts, codes, 1)
+        offsets.frombytes((n_codes + _ends(chunk_offsets, is_complete)).tobytes())
+        n_codes += len(codes)
+    return list(code_of), counts, np.asarray(offsets)
 
 
 def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
@@ -144,33 +197,53 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
     -------
     vocabulary : Vocabulary
     """
-    merged = previous.merge(tokens, counts)
-    frequent = [token for token in tokens if merged.dropped_counts.get(token, 0) >= min_count]
-    frequent.sort(key=merged.dropped_counts.get, reverse=True)  # stable, so that ties keep their order
+    rows = _rows_of(tokens, previous.rows)
+    totals = counts + np.fromiter(map(previous.dropped_counts.get, tokens, itertools.repeat(0)), np.int64, len(tokens))
     n_free = None if max_vocab is None else max(max_vocab - len(previous.rows), 0)
-    return merged.add_rows(frequent[:n_free])
+    is_dropped = rows == UNKNOWN
+    frequent = np.flatnonzero(is_dropped & (totals >= min_count))
+    added = frequent[np.argsort(-totals[frequent], kind="stable")][:n_free]  # stable, so that ties keep their order
+    is_dropped[added] = False
+
+    added_rows = dict(zip(map(tokens.__getitem__, added.tolist()), itertools.count(len(previous.rows))))
+    counts_by_row = previous.counts + _by_row(rows, counts, len(previous.rows))
+    dropped_counts = dict(
+        zip(itertools.compress(tokens, is_dropped.tolist()), totals[is_dropped].tolist(), strict=True)
+    )
+    previously_dropped = {token: n for token, n in previous.dropped_counts.items() if token not in added_rows}
+    return Vocabulary(
+        previous.rows | added_rows,
+        np.concatenate((counts_by_row, totals[added])),
+        previously_dropped | dropped_counts,
+    )
 
 
-def encode(codes, offsets, tokens, vocabulary):
-    """Replace codes of tokens with rows; unknown tokens are dropped.
+def encode(file, offsets, row_of_code):
+    """Replace codes of tokens with rows, in place; unknown tokens are dropped.
 
     Parameters
     ----------
-    codes : ndarray of shape (n_occurrences,), int32
+    file : IntegerFile
+        Codes of tokens, one document after the other.
     offsets : ndarray of shape (n_documents + 1,), int64
-        Document d is ``codes[offsets[d]:offsets[d + 1]]``.
-    tokens : list
-        Distinct tokens, by code.
-    vocabulary : dict
-        Token -> row.
+        Of the documents in the file; afterwards, of the documents in `rows`.
+    row_of_code : ndarray of shape (n_distinct,), int32
+        `UNKNOWN` for tokens to drop.
 
     Returns
     -------
     rows : ndarray of shape (n_known_occurrences,), int32
-    offsets : ndarray of shape (n_documents + 1,), int64
         Document d is ``rows[offsets[d]:offsets[d + 1]]``.
     """
-    return _drop_unknown(_rows_of(tokens, vocabulary)[codes], offsets)
+    n_rows, n_documents = 0, 0
+    for span, chunk_offsets, is_complete in _spans(offsets):
+        rows, chunk_offsets = _drop_unknown(row_of_code[file.read(span)], chunk_offsets)
+        file.write(n_rows, rows)  # where codes have been read already
+        ends = n_rows + _ends(chunk_offsets, is_complete)
+        offsets[n_documents + 1 :][: len(ends)] = ends
+        n_documents += len(ends)
+        n_rows += len(rows)
+    return file.as_array(n_rows)
 
 
 def look_up(documents, vocabulary):
@@ -191,45 +264,65 @@ def look_up(documents, vocabulary):
     is_complete : bool
         False if the last document of the chunk continues as the first one of the next.
     """
-    is_complete = True
-
-    def pieces():
-        nonlocal is_complete
-        for tokens in documents:
-            for start in range(TOKENS_AT_A_TIME, len(tokens), TOKENS_AT_A_TIME):
-                is_complete = False
-                yield tokens[start - TOKENS_AT_A_TIME : start]  # which fills a chunk
-            is_complete = True
-            yield tokens if len(tokens) <= TOKENS_AT_A_TIME else tokens[start:]
-
-    def row_of(tokens):
-        return map(vocabulary.get, tokens, itertools.repeat(UNKNOWN))
-
-    remaining = pieces()
-    while True:
-        rows, offsets = _map_tokens(itertools.islice(remaining, DOCUMENTS_AT_A_TIME), row_of, TOKENS_AT_A_TIME)
-        if len(offsets) == 1:
-            return
-        yield *_drop_unknown(rows, offsets), is_complete
+    for tokens, offsets, is_complete in _chunks(documents):
+        yield *_drop_unknown(_rows_of(tokens, vocabulary), offsets), is_complete
 
 
-def _map_tokens(documents, integers_of, enough):
-    """Map the tokens of the next documents to integers, one document after the other, until there are enough tokens."""
-    offsets = array("q", [0])
+def _chunks(documents):
+    """Read documents chunk by chunk: the list of their tokens, offsets in it, and is_complete as in `look_up`.
 
-    def next_documents():
-        for tokens in documents:
-            offsets.append(offsets[-1] + len(tokens))
-            yield tokens
-            if offsets[-1] >= enough:
-                return
+    The list is reused for the next chunk.
+    """
+    tokens, offsets = [], [0]
+    for piece, is_complete in _pieces(documents):
+        tokens.extend(piece)
+        offsets.append(len(tokens))
+        if len(offsets) > DOCUMENTS_AT_A_TIME or len(tokens) >= TOKENS_AT_A_TIME:
+            yield tokens, np.array(offsets, np.int64), is_complete
+            tokens.clear()
+            offsets = [0]
+    if len(offsets) > 1:
+        yield tokens, np.array(offsets, np.int64), True
 
-    integers = np.fromiter(integers_of(itertools.chain.from_iterable(next_documents())), np.int32)
-    return integers, np.asarray(offsets)
+
+def _pieces(documents):
+    """Cut long documents into pieces that each fill a chunk, and tell of each whether it is its document's last."""
+    for tokens in documents:
+        start = 0
+        while len(tokens) - start > TOKENS_AT_A_TIME:
+            yield tokens[start : start + TOKENS_AT_A_TIME], False
+            start += TOKENS_AT_A_TIME
+        yield tokens[start:] if start else tokens, True
+
+
+def _spans(offsets):
+    """Cut a corpus into chunks: a slice of its integers, offsets in the slice, and is_complete as in `look_up`."""
+    start, n_ended = 0, 0
+    while n_ended < len(offsets) - 1:
+        ends = offsets[n_ended + 1 :][:DOCUMENTS_AT_A_TIME]
+        ends = ends[: np.searchsorted(ends, start + TOKENS_AT_A_TIME) + 1]
+        stop = min(int(ends[-1]), start + TOKENS_AT_A_TIME)
+        is_complete = bool(stop == ends[-1])
+        n_ended += len(ends) - (not is_complete)
+        yield slice(start, stop), np.minimum(np.concatenate(([start], ends)), stop) - start, is_complete
+        start = stop
+
+
+def _ends(offsets, is_complete):
+    """Ends of the documents that end in a chunk."""
+    return offsets[1:] if is_complete else offsets[1:-1]
 
 
 def _rows_of(tokens, vocabulary):
     return np.fromiter(map(vocabulary.get, tokens, itertools.repeat(UNKNOWN)), np.int32, len(tokens))
+
+
+def _by_row(rows, counts, n_rows):
+    """Arrange counts of distinct tokens by row; 0 for rows that none has."""
+    has_row = rows != UNKNOWN
+    by_row = np.zeros(n_rows, np.int64)
+    by_row[rows[has_row]] = counts[has_row]
+    return by_row
 
 
 def _drop_unknown(rows, offsets):

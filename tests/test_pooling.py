@@ -102,6 +102,12 @@ def test_a_document_in_several_chunks_has_the_same_bits_as_in_one(corpus):
     np.testing.assert_array_equal(np.concatenate(means), whole)
 
 
+def test_a_document_in_several_chunks_has_a_token_once():
+    rows = np.array([0, 1, 1, 0, 0, 2, 0], np.int32)
+    chunks = [(rows[:3], np.array([0, 1, 3]), False), (rows[3:], np.array([0, 2, 4]), True)]
+    assert document_frequency(document_term_matrices(chunks, 3), 3).tolist() == [3, 1, 1]
+
+
 def test_no_documents():
     assert means_of(np.array([], np.int32), np.array([0]), ONES, EMBEDDINGS).shape == (0, 2)
 
@@ -112,7 +118,7 @@ def test_idf_weights_are_scikit_learns():
     rows = [[peer.vocabulary_[token] for token in document.split()] for document in documents]
     flat, offsets = np.concatenate(rows).astype(np.int32), np.cumsum([0, *map(len, rows)])
     counts = document_term_matrix(flat, offsets, flat.max() + 1)
-    weights = token_weights("idf", np.bincount(flat), document_frequency(counts), len(rows))
+    weights = token_weights("idf", np.bincount(flat), document_frequency([counts], counts.shape[1]), len(rows))
     np.testing.assert_allclose(weights, peer.idf_, rtol=1e-6)
 
 
@@ -125,7 +131,7 @@ def test_sif_and_uniform_weights_by_hand():
 
 def test_components_are_the_first_right_singular_vectors(corpus):
     embeddings, _, _ = corpus
-    components = principal_components(embeddings, 3)
+    components = principal_components([embeddings[:20], embeddings[20:20], embeddings[20:]], 3)
     _, _, expected = np.linalg.svd(embeddings.astype(float), full_matrices=False)
     np.testing.assert_allclose(np.abs(np.sum(components * expected[:3], axis=1)), 1, rtol=1e-5)
     np.testing.assert_allclose(components @ components.T, np.eye(3), atol=1e-6)
@@ -134,9 +140,9 @@ def test_components_are_the_first_right_singular_vectors(corpus):
 def test_components_found_in_several_threads_have_the_same_bits_and_restore_the_number_of_blas_threads():
     vectors = np.random.default_rng(0).normal(size=(2000, 120)).astype(np.float32)
     before = [(library["filepath"], library["num_threads"]) for library in threadpool_info()]
-    expected = principal_components(vectors, 3)
+    expected = principal_components([vectors], 3)
     with ThreadPoolExecutor(4) as threads:
-        for components in threads.map(principal_components, [vectors] * 60, [3] * 60):
+        for components in threads.map(principal_components, [[vectors]] * 60, [3] * 60):
             np.testing.assert_array_equal(components, expected)
     assert [(library["filepath"], library["num_threads"]) for library in threadpool_info()] == before
 
@@ -144,9 +150,9 @@ def test_components_found_in_several_threads_have_the_same_bits_and_restore_the_
 def test_components_that_are_all_there_is_are_an_error():
     of_one_token = np.repeat(EMBEDDINGS[2:] / 3, 5, axis=0)
     with pytest.raises(ValueError, match=r"remove_components=1 would leave nothing: .* n_samples=5 .* span 1 dim"):
-        principal_components(of_one_token, 1)
+        principal_components([of_one_token[:2], of_one_token[2:]], 1)
     nearly_alike = np.float32([[1, 0], [1, 3e-4], [1, -3e-4]])
-    np.testing.assert_allclose(np.abs(principal_components(nearly_alike, 1)), [[1, 0]], atol=1e-6)
+    np.testing.assert_allclose(np.abs(principal_components([nearly_alike], 1)), [[1, 0]], atol=1e-6)
 
 
 def test_removing_components_by_hand():
@@ -166,7 +172,7 @@ def test_removing_components_from_huge_and_tiny_vectors():
 
 def test_what_is_left_is_orthogonal_to_the_components_and_its_bits_are_its_own(corpus):
     embeddings, _, _ = corpus
-    components = principal_components(embeddings, 3)
+    components = principal_components([embeddings], 3)
     left = without_components(embeddings, components)
     np.testing.assert_allclose(left @ components.T, 0, atol=1e-5)
     np.testing.assert_allclose(left, embeddings - embeddings @ components.T @ components, atol=1e-5)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from sk_cbow import CBOWVectorizer, _vectorizer
+from sk_cbow import CBOWVectorizer, _vectorizer, _vocabulary
 
 # What a user wants it for
 
@@ -63,6 +63,20 @@ def test_a_generator_is_read_once_by_fit_and_by_transform(two_topics, fitted, sm
     np.testing.assert_array_equal(from_generator.embeddings_, fitted.embeddings_)
     vectors = CBOWVectorizer(**small).fit_transform(iter(documents))
     np.testing.assert_array_equal(vectors, fitted.transform(iter(documents)))
+
+
+def test_a_corpus_on_disk_read_in_tiny_chunks_gives_the_same_vectors(monkeypatch, two_topics, small):
+    documents, _ = two_topics
+    parameters = small | {"weighting": "idf", "remove_components": 1}
+    in_memory = CBOWVectorizer(**parameters).fit(documents)
+    for name, value in {"BYTES_IN_MEMORY": 1000, "DOCUMENTS_AT_A_TIME": 2, "TOKENS_AT_A_TIME": 3}.items():
+        monkeypatch.setattr(_vocabulary, name, value)
+    on_disk = CBOWVectorizer(**parameters)
+    vectors = on_disk.fit_transform(documents)
+    np.testing.assert_array_equal(on_disk.embeddings_, in_memory.embeddings_)
+    np.testing.assert_array_equal(on_disk.idf_, in_memory.idf_)
+    np.testing.assert_array_equal(on_disk.transform(documents), vectors)
+    np.testing.assert_allclose(in_memory.transform(documents), vectors, atol=1e-6)  # sums for the component are rounded
 
 
 # What fit leaves behind

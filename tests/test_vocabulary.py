@@ -1,9 +1,16 @@
+import re
+import sys
+from contextlib import suppress
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from sk_cbow import _vocabulary
 from sk_cbow._vocabulary import (
     EMPTY_VOCABULARY,
+    UNKNOWN,
+    IntegerFile,
     Vocabulary,
     choose_vocabulary,
     count_tokens,
@@ -14,7 +21,9 @@ from sk_cbow._vocabulary import (
 
 
 def test_tokens_are_counted_and_coded_by_first_appearance():
-    tokens, counts, codes, offsets = count_tokens([["b", "a", "b"], [], ["a", 7]])
+    with IntegerFile() as file:
+        tokens, counts, offsets = count_tokens([["b", "a", "b"], [], ["a", 7]], file)
+        codes = file.as_array(5)
     assert tokens == ["b", "a", 7]
     assert counts.tolist() == [2, 2, 1]
     assert codes.tolist() == [0, 1, 0, 1, 2]
@@ -23,10 +32,32 @@ def test_tokens_are_counted_and_coded_by_first_appearance():
 
 
 def test_no_documents_have_no_tokens():
-    tokens, counts, codes, offsets = count_tokens([])
+    with IntegerFile() as file:
+        tokens, counts, offsets = count_tokens([], file)
+        assert len(file.as_array(0)) == 0
     assert tokens == []
-    assert len(counts) == len(codes) == 0
+    assert len(counts) == 0
     assert offsets.tolist() == [0]
+
+
+@pytest.mark.parametrize("bytes_in_memory", [7, 8, 12])
+def test_a_file_of_integers_is_the_same_in_memory_and_on_disk(monkeypatch, bytes_in_memory):
+    monkeypatch.setattr(_vocabulary, "BYTES_IN_MEMORY", bytes_in_memory)
+    with IntegerFile() as file:
+        for position, integers in (0, [7, 8]), (2, [1]), (3, []), (1, [-2, 3]):
+            file.write(position, np.array(integers, np.int32))
+        assert file.is_on_disk == (bytes_in_memory < 12)
+        assert file.read(slice(1, 3)).tolist() == [-2, 3]
+        array = file.as_array(2)
+    assert array.tolist() == [7, -2]
+
+
+def test_a_file_on_disk_is_closed_whatever_happens(monkeypatch):
+    monkeypatch.setattr(_vocabulary, "BYTES_IN_MEMORY", 0)
+    with suppress(ZeroDivisionError), IntegerFile() as file:
+        file.write(0, np.zeros(1, np.int32))
+        raise ZeroDivisionError
+    assert file.file.closed
 
 
 def test_a_vocabulary_is_chosen_by_hand():
@@ -60,8 +91,10 @@ def test_a_vocabulary_is_merged_with_the_previous_one(max_vocab, rows, counts, d
 
 
 def test_codes_are_encoded_as_rows_without_the_unknown():
-    codes, offsets = np.array([0, 1, 2, 1, 1, 0]), np.array([0, 3, 5, 5, 6])
-    rows, offsets = encode(codes, offsets, ["a", "?", "b"], {"b": 0, "a": 1})
+    offsets = np.array([0, 3, 5, 5, 6])
+    with IntegerFile() as file:
+        file.write(0, np.array([0, 1, 2, 1, 1, 0], np.int32))
+        rows = encode(file, offsets, np.array([1, UNKNOWN, 0], np.int32))
     assert rows.tolist() == [1, 0, 1]
     assert rows.dtype == np.int32
     assert offsets.tolist() == [0, 2, 2, 2, 3]
@@ -103,6 +136,111 @@ def test_a_generator_is_read_once():
     from_generator = read_corpus((list(tokens) for tokens in documents), min_count=1, max_vocab=None)
     assert from_list.vocabulary.rows == from_generator.vocabulary.rows
     np.testing.assert_array_equal(from_list.rows, from_generator.rows)
+
+
+@pytest.fixture
+def tiny_chunks(monkeypatch):
+    """At most two documents, and about three tokens, are read at a time."""
+    monkeypatch.setattr(_vocabulary, "DOCUMENTS_AT_A_TIME", 2)
+    monkeypatch.setattr(_vocabulary, "TOKENS_AT_A_TIME", 3)
+
+
+def random_documents():
+    rng = np.random.default_rng(0)
+    return [rng.zipf(1.5, length).clip(max=30).tolist() for length in [*rng.integers(0, 9, 200), 100, 0]]
+
+
+def assert_equal_corpora(corpus, expected):
+    assert corpus.vocabulary.rows == expected.vocabulary.rows
+    assert list(corpus.vocabulary.rows) == list(expected.vocabulary.rows)
+    assert corpus.vocabulary.dropped_counts == expected.vocabulary.dropped_counts
+    np.testing.assert_array_equal(corpus.vocabulary.counts, expected.vocabulary.counts)
+    np.testing.assert_array_equal(corpus.token_counts, expected.token_counts)
+    np.testing.assert_array_equal(corpus.rows, expected.rows)
+    np.testing.assert_array_equal(corpus.offsets, expected.offsets)
+
+
+@pytest.mark.parametrize("bytes_in_memory", [0, 200, 10**9])
+def test_a_corpus_read_in_tiny_chunks_or_from_disk_is_the_same(monkeypatch, tiny_chunks, bytes_in_memory):
+    documents = random_documents()
+    monkeypatch.setattr(_vocabulary, "BYTES_IN_MEMORY", bytes_in_memory)
+    corpus = read_corpus(documents, min_count=10, max_vocab=12)
+    nothing_known = read_corpus([[31] * 60], min_count=61, max_vocab=None, previous=corpus.vocabulary)
+    monkeypatch.undo()
+    assert_equal_corpora(corpus, read_corpus(documents, min_count=10, max_vocab=12))
+    rows = corpus.vocabulary.rows
+    assert corpus.rows.tolist() == [rows[token] for tokens in documents for token in tokens if token in rows]
+    assert nothing_known.rows.tolist() == []
+    assert nothing_known.offsets.tolist() == [0, 0]
+
+
+def test_chunks_of_a_corpus_by_hand(tiny_chunks):
+    corpus = read_corpus(
+        [["a"], ["b", "?"], [], ["?", "b", "a", "a"], [], [], ["a"], ["b"] * 6, []], min_count=2, max_vocab=2
+    )
+    assert [(rows.tolist(), offsets.tolist(), is_complete) for rows, offsets, is_complete in corpus.chunks()] == [
+        ([1, 0], [0, 1, 2], True),
+        ([0, 1, 1], [0, 0, 3], True),
+        ([], [0, 0, 0], True),
+        ([1, 0, 0], [0, 1, 3], False),
+        ([0, 0, 0], [0, 3], False),
+        ([0], [0, 1, 1], True),
+    ]
+
+
+def test_chunks_of_a_corpus_hold_its_documents(tiny_chunks):
+    corpus = read_corpus(random_documents(), min_count=1, max_vocab=None)
+    documents, is_complete = [], True
+    for rows, offsets, next_is_complete in corpus.chunks():
+        assert len(rows) <= 3
+        assert len(offsets) <= 3
+        pieces = [rows[start:stop].tolist() for start, stop in pairwise(offsets)]
+        if not is_complete:
+            documents[-1] += pieces.pop(0)
+        documents += pieces
+        is_complete = next_is_complete
+    assert is_complete
+    assert documents == [corpus.rows[start:stop].tolist() for start, stop in pairwise(corpus.offsets)]
+
+
+def test_a_full_disk_is_an_error_that_tells_what_to_do_and_leaves_nothing_behind(in_a_fresh_process, tmp_path):
+    pytest.importorskip("resource", reason="needs a limit for the size of files")
+    code = """
+import errno, os, resource
+from sk_cbow import _vocabulary
+_vocabulary.BYTES_IN_MEMORY = 2**21
+resource.setrlimit(resource.RLIMIT_FSIZE, (3 * 2**20, 3 * 2**20))
+try:
+    _vocabulary.read_corpus((["a", "b"] * 2**9 for _ in range(2**20)), min_count=1, max_vocab=None)
+except OSError as error:
+    assert error.errno == errno.EFBIG
+    assert os.listdir(os.environ["TMPDIR"]) == []
+    print(error)
+"""
+    message = rf"\[Errno \d+\] .*: the tokens .* take 4,194,304 bytes in .* {tmp_path}: make room .* TMPDIR .*"
+    assert re.fullmatch(message, in_a_fresh_process(code, TMPDIR=str(tmp_path)))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak of memory from /proc")
+def test_a_corpus_takes_less_than_five_bytes_for_a_token_and_none_on_disk(in_a_fresh_process):
+    code = """
+from sk_cbow import _vocabulary
+
+def read(n_tokens, bytes_in_memory):
+    _vocabulary.BYTES_IN_MEMORY = bytes_in_memory
+    tokens = [str(number) for number in range(200)]
+    _vocabulary.read_corpus((tokens for _ in range(n_tokens // 200)), min_count=1, max_vocab=150)
+    status = open("/proc/self/status").read()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+chunk = read(10**6, 0)
+on_disk = read(10**7, 0)
+in_memory = read(10**7, 2**30)
+print((on_disk - chunk) / 10**7, (in_memory - chunk) / 10**7)
+"""
+    on_disk, in_memory = map(float, in_a_fresh_process(code).split())
+    assert on_disk < 0.5
+    assert 3.5 < in_memory < 5
 
 
 @pytest.mark.parametrize(
@@ -147,9 +285,7 @@ def test_look_up_of_nothing():
     assert list(look_up([], {"a": 0})) == []
 
 
-def test_look_up_goes_chunk_by_chunk_and_reads_no_further_than_it_must(monkeypatch):
-    monkeypatch.setattr(_vocabulary, "TOKENS_AT_A_TIME", 3)
-    monkeypatch.setattr(_vocabulary, "DOCUMENTS_AT_A_TIME", 2)
+def test_look_up_goes_chunk_by_chunk_and_reads_no_further_than_it_must(tiny_chunks):
     n_read = 0
 
     def documents():
