@@ -1,4 +1,4 @@
-"""Fit twenty times in one process: how much resident memory does a fit leave behind, and are the bits the same?
+"""Fit sixty times in one process: how much resident memory does a fit leave behind, and are the bits the same?
 
 python docs/benchmarks/repeated_fits.py
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from sk_cbow import CBOWVectorizer
 
-N_FITS, FIRST = 20, 5
+N_FITS, FIRST = 60, 5
 
 
 def main():
@@ -23,7 +23,8 @@ def main():
         vectorizer = CBOWVectorizer(min_count=1, epochs=1, random_state=0).fit(documents)
         hashes.add(hashlib.sha256(vectorizer.embeddings_.tobytes()).hexdigest())
         resident.append(resident_megabytes())
-        print(f"fit {number:2}: {resident[-1]:7.1f} MB resident", flush=True)
+        if number % 5 == 0:
+            print(f"fit {number:2}: {resident[-1]:7.1f} MB resident", flush=True)
     growth = (resident[N_FITS - 1] - resident[FIRST - 1]) / (N_FITS - FIRST)
     print(f"growth per fit over fits {FIRST} to {N_FITS}: {growth:.2f} MB")
     print(f"distinct results: {len(hashes)} ({min(hashes)[:16]})")
