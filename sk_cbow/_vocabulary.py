@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Read, encoded and averaged in one go: enough to make NumPy's calls cheap, some 15 MB in memory.
+# Read, encoded and averaged in one go: enough to make NumPy's calls cheap, some 30 MB in memory.
 DOCUMENTS_AT_A_TIME, TOKENS_AT_A_TIME = 2**12, 2**18
 BYTES_PER_TOKEN = 4  # int32
 # A quarter of a billion tokens; those of a larger corpus are in a temporary file. Training reads documents in random
@@ -199,23 +199,18 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
     """
     rows = _rows_of(tokens, previous.rows)
     totals = counts + np.fromiter(map(previous.dropped_counts.get, tokens, itertools.repeat(0)), np.int64, len(tokens))
-    n_free = None if max_vocab is None else max(max_vocab - len(previous.rows), 0)
     is_dropped = rows == UNKNOWN
     frequent = np.flatnonzero(is_dropped & (totals >= min_count))
+    n_free = None if max_vocab is None else max(max_vocab - len(previous.rows), 0)
     added = frequent[np.argsort(-totals[frequent], kind="stable")][:n_free]  # stable, so that ties keep their order
     is_dropped[added] = False
 
     added_rows = dict(zip(map(tokens.__getitem__, added.tolist()), itertools.count(len(previous.rows))))
     counts_by_row = previous.counts + _by_row(rows, counts, len(previous.rows))
-    dropped_counts = dict(
-        zip(itertools.compress(tokens, is_dropped.tolist()), totals[is_dropped].tolist(), strict=True)
-    )
-    previously_dropped = {token: n for token, n in previous.dropped_counts.items() if token not in added_rows}
-    return Vocabulary(
-        previous.rows | added_rows,
-        np.concatenate((counts_by_row, totals[added])),
-        previously_dropped | dropped_counts,
-    )
+    dropped = itertools.compress(tokens, is_dropped.tolist())
+    dropped_counts = {token: count for token, count in previous.dropped_counts.items() if token not in added_rows}
+    dropped_counts.update(zip(dropped, totals[is_dropped].tolist(), strict=True))
+    return Vocabulary(previous.rows | added_rows, np.concatenate((counts_by_row, totals[added])), dropped_counts)
 
 
 def encode(file, offsets, row_of_code):
@@ -238,8 +233,9 @@ def encode(file, offsets, row_of_code):
     n_rows, n_documents = 0, 0
     for span, chunk_offsets, is_complete in _spans(offsets):
         rows, chunk_offsets = _drop_unknown(row_of_code[file.read(span)], chunk_offsets)
-        file.write(n_rows, rows)  # where codes have been read already
         ends = n_rows + _ends(chunk_offsets, is_complete)
+        # Both are behind what has been read.
+        file.write(n_rows, rows)
         offsets[n_documents + 1 :][: len(ends)] = ends
         n_documents += len(ends)
         n_rows += len(rows)
