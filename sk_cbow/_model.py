@@ -197,9 +197,11 @@ def _memory_for(config, block_shape):
     n_tables, n_tokens, vector_size = 1 if config.shared_embedding else 2, config.n_tokens, config.vector_size
     n_strips, lane_length, n_lanes = block_shape
     numbers_of_strip = lane_length * n_lanes * vector_size
-    # Measured for sizes that are large in each, with a margin: copies of the tables, the gradients of a block, what two
-    # strips need, and the rest of a fit.
-    n_bytes = 4 * int(2.5 * n_tables * n_tokens * vector_size + (4 * n_strips + 54) * numbers_of_strip) + 2**27
+    # Measured for sizes that are large in each, with a margin: copies of the tables, the gradients of a block, what the
+    # strips at work need, and the rest of a fit.
+    n_at_work = max(_n_shares(n_strips), 2)
+    n_numbers = 2.5 * n_tables * n_tokens * vector_size + (4 * n_strips + 27 * n_at_work) * numbers_of_strip
+    n_bytes = 4 * int(n_numbers) + 2**27
     try:
         np.empty(n_bytes, np.uint8)  # is given back at once, and never touched
         yield
@@ -380,7 +382,7 @@ def _compiled_training(model, block_shapes):
     tables = [table.value for table in model.tables]
     accumulators = [accumulator.value for accumulator in model.optimizer.accumulators]
     blocks = block_shapes._make(tf.TensorSpec((None, *shape), tf.int32) for shape in block_shapes)
-    options = model.options | {"n_shares": min(block_shapes.token_ids[0], cpu_count())}
+    options = model.options | {"n_shares": _n_shares(block_shapes.token_ids[0])}
     program = _compiled(train_on_blocks, tables, accumulators, blocks, tf.TensorSpec((None,)), **options)
 
     def train_on(blocks, progress):
@@ -449,6 +451,11 @@ def _with_spare_rows(n_rows):
     """Round up by a sixteenth at most: vocabularies of nearly one size, as in cross-validation, share a compilation."""
     step = 2 ** max(n_rows.bit_length() - 5, 6)
     return -(-n_rows // step) * step
+
+
+def _n_shares(n_strips):
+    """Programs side by side that share the strips of a block: as many as there are cores."""
+    return min(n_strips, cpu_count())
 
 
 _programs = {}
