@@ -1,4 +1,4 @@
-"""Training blocks -> trained tables: the Keras CBOW model, its textbook forward pass and its fused training step."""
+"""Training blocks -> trained tables: the Keras CBOW model, its textbook forward pass, its fused step and the loop."""
 
 import copy
 import gc
