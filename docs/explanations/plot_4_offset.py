@@ -157,8 +157,9 @@ plt.show()
 # ---------------------
 #
 # The whole library with and without the offset, on 5.4 million tokens of English
-# Wikipedia (100 dimensions, 5 epochs, ``document_context=0``): correlations with human
-# judgements of similarity, and the share of analogies answered.
+# Wikipedia (100 dimensions, 5 epochs, ``document_context=0``, an earlier state with
+# eight noise words for a group): correlations with human judgements of similarity, and
+# the share of analogies answered.
 #
 # .. list-table::
 #    :header-rows: 1
