@@ -354,12 +354,14 @@ def _run(model, blocks, epochs, seed, progress, callbacks, verbose):
                 n_tokens = (progress.n_blocks - n_before) * tokens_per_block
                 logs = {"loss": progress.mean_loss, "tokens_per_second": n_tokens / (time.perf_counter() - start)}
                 callbacks.on_train_batch_end(progress.n_blocks - 1, logs)
-                if time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
+                is_due = time.monotonic() - last_save > SECONDS_BETWEEN_SAVES
+                if is_due and progress.n_blocks < blocks.n_blocks:
                     yield progress
                     last_save = time.monotonic()
             progress = Progress([*progress.loss_curve, progress.mean_loss])
             callbacks.on_epoch_end(epoch, logs)
             yield progress
+            last_save = time.monotonic()
             if model.stop_training:
                 break
         callbacks.on_train_end(logs)
