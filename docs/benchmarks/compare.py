@@ -26,11 +26,10 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
-from engines import read, train
+from engines import read, train, transformed
 from labels import accuracy, chosen
 
 from sk_cbow._files import text_lines
@@ -178,9 +177,7 @@ def of_words(vocabulary, embeddings, arguments):
 def of_documents(trained, documents, y, test_path):
     """Million words per second of making vectors of the test documents, and the accuracy of a classifier on them."""
     test, y_test = read(test_path)
-    start = time.perf_counter()
-    X_test = trained.transform(test)
-    speed = sum(map(len, test)) / (time.perf_counter() - start) / 1e6
+    X_test, speed = transformed(trained, test)
     X = trained.transform(documents)
     return speed, accuracy(chosen(X, y), X, y, slice(None), X_test, y_test)
 

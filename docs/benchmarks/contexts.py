@@ -17,8 +17,7 @@ import statistics
 import numpy as np
 from compare import MOST_FREQUENT
 from engines import parsed_options, read
-from labels import some_of_each
-from sklearn.linear_model import LogisticRegression
+from labels import accuracy, classifier, some_of_each
 from sklearn.preprocessing import StandardScaler
 
 from sk_cbow import CBOWVectorizer
@@ -72,12 +71,11 @@ def measured(options, documents, labels, arguments):
 
 def accuracies(vectorizer, documents, labels, arguments):
     test, y_test = read(arguments.test)
-    scaler = StandardScaler().fit(vectorizer.transform(documents))
-    X, X_test = (scaler.transform(vectorizer.transform(texts)) for texts in (documents, test))
-    y = np.array(labels)
-    yield "all labels", LogisticRegression(max_iter=1000).fit(X, y).score(X_test, y_test)
-    draws = [some_of_each(y, 5, draw) for draw in range(N_DRAWS)]
-    few = [LogisticRegression(C=0.1, max_iter=1000).fit(X[rows], y[rows]).score(X_test, y_test) for rows in draws]
+    X, X_test = vectorizer.transform(documents), vectorizer.transform(test)
+    every = slice(None)
+    yield "all labels", accuracy(classifier(StandardScaler, 1), X, labels, every, X_test, y_test)
+    draws = [some_of_each(labels, 5, draw) for draw in range(N_DRAWS)]
+    few = [accuracy(classifier(StandardScaler, 0.1), X, labels, labelled, X_test, y_test) for labelled in draws]
     yield "5 labels a class", float(np.mean(few))
 
 

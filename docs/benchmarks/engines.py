@@ -178,6 +178,13 @@ def timed(function, seconds, name):
     return call
 
 
+def transformed(trained, documents):
+    """The vectors of documents, and the million words per second of making them."""
+    seconds = {}
+    vectors = timed(trained.transform, seconds, "transform")(documents)
+    return vectors, sum(map(len, documents)) / seconds["transform"] / 1e6
+
+
 def lines(path):
     with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as file:
         yield from file

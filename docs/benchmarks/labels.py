@@ -17,11 +17,10 @@ means is shown.
 
 import argparse
 import statistics
-import time
 import warnings
 
 import numpy as np
-from engines import read, train
+from engines import read, train, transformed
 from scipy.sparse import issparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -69,10 +68,7 @@ def main():
 
 def vectors(method, documents, test, vector_size, seed):
     trained = train(METHODS.get(method, method), documents, vector_size=vector_size, seed=seed)
-    start = time.perf_counter()
-    X_test = trained.transform(test)
-    seconds = time.perf_counter() - start
-    speed = sum(map(len, test)) / seconds / 1e6
+    X_test, speed = transformed(trained, test)
     return {"X": trained.transform(documents), "X_test": X_test, "fit s": trained.seconds["fit"], "Mwords/s": speed}
 
 
