@@ -64,8 +64,13 @@ def noise_probability(token_counts, ns_exponent):
 
 
 def default_block_size(n_occurrences):
-    """Power of two that makes about 256 blocks an epoch, within 256..8192: a small corpus needs many small steps."""
-    return 2 ** int(np.clip(round(math.log2(max(n_occurrences, 1) / 256)), 8, 13))
+    """Power of two of tokens: about 256 blocks an epoch in blocks of 256..8192 tokens, 1024 in those of up to 32768.
+
+    Vectors need a number of steps to become good, so a small corpus needs small blocks. Large ones have more strips,
+    which more cores can share.
+    """
+    exponent = math.log2(max(n_occurrences, 1))
+    return 2 ** int(max(np.clip(round(exponent - 8), 8, 13), min(round(exponent - 10), 15)))
 
 
 def default_strip_size(vector_size):

@@ -121,8 +121,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     batch_size : int or "auto", default="auto"
         Tokens in a training block, which is one step of training; rounded up to a multiple of 64, or more where the
-        window is wide. "auto" takes about 256 blocks an epoch, of 256 to 8192 tokens: small corpora need many small
-        steps, large ones are faster in large blocks.
+        window is wide. "auto" takes about 256 blocks per epoch, of 256 to 8192 tokens, and beyond 8 million
+        tokens about 1024 blocks of up to 32768: small corpora need many small steps, and the strips of large blocks
+        can be shared by more cores.
 
     weighting : {"uniform", "idf", "sif"}, default="uniform"
         Weight of a token's occurrences in the average of a document, the sum of weighted vectors over the sum of
