@@ -4,7 +4,8 @@ import reprlib
 import time
 from collections.abc import Iterable, Mapping, Set
 from datetime import timedelta
-from numbers import Integral
+from functools import partial
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
@@ -22,8 +23,9 @@ def token_lists(X, analyzer):
         Any iterable will do, a generator included: it is read once, and no more than one document is held. Of what has
         rows and columns, the only column is read.
     analyzer : {"word", "char", "char_wb"}, callable or None
-        None: a document is a sequence of tokens, a token a string or an integer. Otherwise a document is a string: a
-        name stands for `CountVectorizer`'s way to split it, a callable takes it and returns its tokens.
+        None: a document is a sequence of tokens, a token a string or an integer. A name: a document is a string, split
+        as `CountVectorizer` does. A callable takes a document, whatever it is, and returns its tokens; only these are
+        checked. Without a callable, a missing value is a document without tokens.
 
     Yields
     ------
@@ -36,17 +38,16 @@ def token_lists(X, analyzer):
         integer. The message names the value, its place and the remedy.
     """
     if analyzer is None:
-        read = _given_tokens
+        read, kind = _given_tokens, "a list of tokens"
+    elif callable(analyzer):
+        read, kind = partial(_returned_tokens, analyze=analyzer), "what the analyzer takes"
     else:
-        analyze = analyzer if callable(analyzer) else CountVectorizer(analyzer=analyzer).build_analyzer()
-
-        def read(document, number):
-            return _analyzed(document, number, analyze)
-
-    for number, document in enumerate(_documents(X, "a list of tokens" if analyzer is None else "a string")):
+        read = partial(_tokens_of_text, analyze=CountVectorizer(analyzer=analyzer).build_analyzer())
+        kind = "a string"
+    for number, document in enumerate(_documents(X, kind)):
         tokens = read(document, number)
         if not PLAIN_TOKEN_TYPES.issuperset(map(type, tokens)):
-            _check_tokens(tokens, number)
+            _check_tokens(tokens, number, "pass" if analyzer is None else "let the analyzer return")
         yield tokens
 
 
@@ -86,15 +87,24 @@ def with_progress(documents, X, *, every):
 
 
 def _documents(X, kind):
+    if _n_dimensions(X) > 1:
+        X = _only_column(X, kind)
     if not _is_sequence(X):
-        raise TypeError(f"X is {_shown(X)}: pass a list of documents, each {kind}")
-    if _n_dimensions(X) < 2:
-        return X
+        remedy = f"pass a list of documents, each {kind}"
+        if hasattr(X, "collect"):
+            remedy = "it is computed when it is collected, so pass X.collect()"
+        raise TypeError(f"X is {_shown(X)}: {remedy}")
+    return X
+
+
+def _only_column(X, kind):
+    """The column of an array or a frame, of pandas, polars, narwhals or pyarrow, that has just one."""
     if X.shape[1:] == (1,):
         if isinstance(X, np.ndarray):
             return np.asarray(X)[:, 0]
-        if hasattr(X, "columns"):
-            return X[X.columns[0]]
+        for names in ("column_names", "columns"):  # pyarrow's columns are no names
+            if hasattr(X, names):
+                return X[getattr(X, names)[0]]
     raise TypeError(
         f"X is the {type(X).__name__} of shape {X.shape}: pass the one column that holds the documents, each {kind}"
         + (", or X.tolist() if its rows are the documents" if kind != "a string" and hasattr(X, "tolist") else "")
@@ -104,35 +114,62 @@ def _documents(X, kind):
 def _given_tokens(document, number):
     if isinstance(document, (list, tuple)):
         return document
-    if not _is_sequence(document) or _n_dimensions(document) > 1:
+    document = _in_python(document)
+    if _is_missing(document):
+        return ()
+    if not _is_sequence(document):
         if isinstance(document, str):
             remedy = 'pass a list of tokens, or set analyzer="word"'
         elif isinstance(document, BINARY):
             remedy = "decode it, and pass a list of tokens"
         else:
-            remedy = "pass a list of tokens, or [] for an empty document"
+            remedy = "pass a list of tokens"
         raise TypeError(f"document {number} is {_shown(document)}: {remedy}")
     return _as_list(document)
 
 
-def _analyzed(document, number, analyze):
-    if not isinstance(document, str):
+def _tokens_of_text(document, number, analyze):
+    text = document if isinstance(document, str) else _in_python(document)
+    if not isinstance(text, str):
+        if _is_missing(text):
+            return ()
         if isinstance(document, BINARY):
             remedy = "decode it, for the analyzer takes strings"
         elif _is_sequence(document):
             remedy = "pass a string, or set analyzer=None, which takes lists of tokens"
         else:
-            remedy = 'pass a string, or "" for an empty document'
+            remedy = "pass a string"
         raise TypeError(f"document {number} is {_shown(document)}: {remedy}")
-    tokens = analyze(document)
-    if not _is_sequence(tokens) or _n_dimensions(tokens) > 1:
+    return analyze(text)
+
+
+def _returned_tokens(document, number, analyze):
+    document = _in_python(document)
+    try:
+        tokens = analyze(document)
+    except Exception as error:
+        if hasattr(error, "add_note"):  # since Python 3.11
+            error.add_note(f"The analyzer was called with document {number}, {_shown(document)}.")
+        raise
+    if not _is_sequence(tokens):
         raise TypeError(f"the analyzer made {_shown(tokens)} of document {number}: it must return a list of tokens")
     return _as_list(tokens)
 
 
+def _in_python(value):
+    """A scalar of pyarrow as Python's own object; other values as they are."""
+    return value.as_py() if hasattr(value, "as_py") else value
+
+
+def _is_missing(value):
+    """Whether a value is None, NaN, or pandas' NA or NaT."""
+    is_nan = isinstance(value, Real) and value != value
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
+
+
 def _is_sequence(value):
     """Whether a value can be a corpus or a list of tokens: iterable, in an order, and not one text."""
-    is_iterable = isinstance(value, Iterable) and _n_dimensions(value) > 0
+    is_iterable = isinstance(value, Iterable) and _n_dimensions(value) == 1
     return is_iterable and not isinstance(value, (str, *BINARY, Mapping, Set))
 
 
@@ -147,12 +184,13 @@ def _as_list(tokens):
     return tokens.tolist() if hasattr(tokens, "tolist") else list(tokens)
 
 
-def _check_tokens(tokens, number):
+def _check_tokens(tokens, number, do):
     for position, token in enumerate(tokens):
         if not isinstance(token, (str, Integral)):
+            text = "token.text" if hasattr(token, "text") else "str(token)"  # spaCy's tokens have their text
             raise TypeError(
                 f"token {position} of document {number} is {_shown(token)}: tokens are strings or integers, "
-                "so convert it with str() or leave it out"
+                f"so {do} [{text} for token in document], or leave it out"
             )
 
 

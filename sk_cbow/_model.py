@@ -5,7 +5,6 @@ import gc
 import itertools
 import math
 import time
-import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -167,6 +166,9 @@ class Progress(NamedTuple):
 AT_START = Progress()
 
 
+runs_uncompiled = tf.config.functions_run_eagerly
+
+
 @contextmanager
 def _eager_scope():
     """Leave gradient tapes, choose the CPU, and refuse scopes in which variables cannot be trained step by step."""
@@ -180,12 +182,6 @@ def _eager_scope():
     ):
         if is_inside:
             raise RuntimeError(f"fit cannot train in {scope}: call it outside, and use the fitted vectorizer there")
-    if tf.config.functions_run_eagerly():
-        warnings.warn(
-            "tf.config.run_functions_eagerly(True) is set, so training runs uncompiled: much slower, and rounded "
-            "differently; set it to False",
-            stacklevel=2,
-        )
     # On a GPU, scatter adds in no fixed order, and strips are of sizes that suit the caches of processor cores.
     with tf.init_scope(), tf.device("CPU:0"):
         yield
@@ -404,13 +400,15 @@ def _listed(callbacks):
     if callbacks is None:
         return []
     listed = callbacks() if callable(callbacks) else callbacks
+    if isinstance(listed, keras.callbacks.Callback):
+        listed = [listed]
     if not isinstance(listed, Iterable):
-        raise TypeError(f"the function callbacks gave {listed!r}: it has to list Keras callbacks")
+        raise TypeError(f"the function callbacks returned {listed!r}: it has to return a list of Keras callbacks")
     listed = list(listed)
     for position, callback in enumerate(listed):
         if not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(
-                f"callbacks[{position}] is {callback!r}: pass Keras callbacks, or a function that lists them"
+                f"callbacks[{position}] is {callback!r}: pass Keras callbacks, or a function that returns a list"
             )
         if isinstance(callback, keras.callbacks.BackupAndRestore):
             raise TypeError(f"callbacks[{position}] is {callback!r}, which cannot resume this training: set checkpoint")

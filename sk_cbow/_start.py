@@ -39,6 +39,27 @@ def rows_from_previous(vocabulary, previous_vocabulary, tables, accumulators):
     ]
 
 
+def mapping_of(init_vectors):
+    """What gives the vector of a token: a mapping as it is, that of a gensim model, or of a vectorizer.
+
+    Raises
+    ------
+    TypeError
+        If vectors cannot be looked up by their tokens.
+    """
+    if hasattr(init_vectors, "vocabulary_") and hasattr(init_vectors, "embeddings_"):
+        return dict(zip(init_vectors.vocabulary_, init_vectors.embeddings_, strict=True))
+    mapping = getattr(init_vectors, "wv", init_vectors)
+    is_mapping = hasattr(mapping, "__contains__") and hasattr(mapping, "__getitem__")
+    if not is_mapping or isinstance(mapping, (str, bytes, list, tuple, np.ndarray)):
+        raise TypeError(
+            f"init_vectors is {reprlib.repr(init_vectors)}, in which no vector can be looked up by its token: pass a "
+            "dict, a fitted CBOWVectorizer, or gensim's Word2Vec, FastText or KeyedVectors; "
+            "sk_cbow.word2vec_format.load reads files"
+        )
+    return mapping
+
+
 def from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
     """Look the tokens of a vocabulary up among given vectors.
 
@@ -58,17 +79,10 @@ def from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
 
     Raises
     ------
-    TypeError
-        If `init_vectors` has no tokens.
     ValueError
         If a vector has another length, or numbers that are not finite or beyond `LARGEST_NUMBER`; the message names
         the token.
     """
-    if isinstance(init_vectors, (str, bytes, list, tuple, np.ndarray)):
-        raise TypeError(
-            f"init_vectors is a {type(init_vectors).__name__}, in which no vector can be looked up by its token: pass "
-            "a dict or gensim's KeyedVectors; sk_cbow.word2vec_format.load reads files"
-        )
     rows, vectors = [], [np.empty((0, vector_size), np.float32)]
     for token, row in vocabulary.items():
         if token not in init_vectors:

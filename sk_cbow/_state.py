@@ -15,7 +15,7 @@ COUNTS = {"token_counts_": ("n_tokens",)}
 FITTED_ATTRIBUTES = {*VECTORS, *WEIGHTS, *COUNTS, "vocabulary_", "loss_curve_", "n_iter_", "_progress"}
 NEEDED_BY_TRANSFORM = {"vocabulary_", "embeddings_", "token_weights_", "components_"}
 NEEDED_BY_PARTIAL_FIT = {"token_counts_", "loss_curve_", "n_iter_"}
-IN_PROGRESS = {"left_out", "accumulators", "rng_state", "n_documents", "in_documents"}
+IN_PROGRESS = {"dropped_counts", "accumulators", "rng_state", "n_documents", "in_documents"}
 
 
 def checked(attributes):
@@ -82,16 +82,29 @@ def _check_progress(progress, n_tables, lengths):
         _numbers("the state of Adagrad", values, ("n_tokens",), "f", lengths)
     if in_documents is not None:
         _numbers("the document frequency", in_documents, ("n_tokens",), "iu", lengths)
-    n_documents, dropped_counts = progress["n_documents"], progress["left_out"]
+    n_documents = progress["n_documents"]
     require(isinstance(n_documents, Integral) and n_documents >= 0, "the number of documents is wrong")
-    require(
-        type(dropped_counts) is dict and all(isinstance(count, Integral) for count in dropped_counts.values()),
-        "the counts of dropped tokens are wrong",
-    )
+    _check_dropped(progress["dropped_counts"])
     try:
         np.random.PCG64(0).state = progress["rng_state"]
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged("the state of the random generator is wrong") from error
+
+
+def _check_dropped(packed):
+    try:
+        strings, lengths, integers, counts = (packed[name] for name in ("strings", "lengths", "integers", "counts"))
+        is_right = (
+            type(strings) is str
+            and lengths.dtype.kind == counts.dtype.kind == "u"
+            and lengths.ndim == counts.ndim == 1
+            and lengths.sum(dtype=np.int64) == len(strings)
+            and len(lengths) + len(integers) == len(counts)
+            and set(map(type, integers)) <= {int}
+        )
+    except (AttributeError, KeyError, TypeError):
+        is_right = False
+    require(is_right, "the counts of dropped tokens are wrong")
 
 
 def _numbers(name, values, shape, kinds, lengths):

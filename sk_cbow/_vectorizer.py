@@ -1,6 +1,7 @@
 """The scikit-learn shell: documents in, document vectors out."""
 
 import os
+import sys
 import warnings
 from contextlib import suppress
 from numbers import Integral, Real
@@ -30,9 +31,9 @@ from sk_cbow._pooling import (
     without_components,
 )
 from sk_cbow._similarity import analogy_score, nearest, similarity_score
-from sk_cbow._start import RowInit, from_vectors, rows_from_previous
+from sk_cbow._start import RowInit, from_vectors, mapping_of, rows_from_previous
 from sk_cbow._state import FITTED_ATTRIBUTES, checked, require
-from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, look_up, read_corpus
+from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, look_up, packed, read_corpus, unpacked
 
 # Minor versions whose pickles this one reads. A change of parameters or fitted attributes shortens the list.
 READABLE_VERSIONS = ("0.1.",)
@@ -40,6 +41,8 @@ READABLE_VERSIONS = ("0.1.",)
 LARGEST_INT = 2**31 - 1  # that TensorFlow's and NumPy's 32-bit integers hold
 SMALLEST_FLOAT, LARGEST_FLOAT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 LARGEST_EXPONENT = 1000  # beyond it, all negative samples are one token, or an exponential overflows
+
+CALLED_THROUGH = {"sk_cbow", "sklearn", "joblib"}  # packages between a user's line and a warning
 
 # On which, beside the text, the result of training depends.
 TRAINING_PARAMETERS = (
@@ -140,10 +143,11 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     analyzer : {"word", "char", "char_wb"}, callable or None, default=None
         None: a document is a sequence of tokens. A name: a document is a string, split as
         `sklearn.feature_extraction.text.CountVectorizer` does by default, into words or single characters. A callable
-        takes a document, a string, and returns its tokens; ``CountVectorizer(...).build_analyzer()`` gives one with
-        stop words, n-grams and so on.
+        takes a document, whatever it is, and returns its tokens; ``CountVectorizer(...).build_analyzer()`` gives one
+        for strings, with stop words, n-grams and so on. Without a callable, a missing value (None, NaN, pandas' NA) is
+        a document without tokens.
 
-    init_vectors : dict, gensim KeyedVectors or anything with ``in`` and ``[]``, default=None
+    init_vectors : dict, CBOWVectorizer, gensim model or KeyedVectors, or anything with ``in`` and ``[]``, default=None
         Token -> vector of `vector_size` finite numbers, with which a token starts; tokens that it lacks start with
         small random vectors. With two tables, these are the vectors of the context. It is copied by
         `sklearn.base.clone` and goes into pickles, as parameters do.
@@ -155,10 +159,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     warm_start : bool, default=False
         Whether `fit` starts from the vectors, and the state of Adagrad, that an earlier `fit` gave to the same tokens.
 
-    callbacks : list of Keras callbacks, function that returns one, or None, default=None
+    callbacks : Keras callback, list of Keras callbacks, function that returns these, or None, default=None
         What Keras calls while it trains, such as ``keras.callbacks.EarlyStopping("loss")``; its ``logs`` have "loss"
-        and "tokens_per_second". Copies of the callbacks in a list are used, so that the vectorizer can be cloned and
-        pickled; a function is called without arguments in each `fit` and gives the callbacks themselves. The learning
+        and "tokens_per_second". Copies of the callbacks are used, so that the vectorizer can be cloned and pickled; a
+        function is called without arguments in each `fit` and gives the callbacks themselves. The learning
         rate follows its schedule, which callbacks cannot change, and checkpoints can hold weights only. In a callback,
         ``self.model.get_weights()[0][1:]`` are the vectors so far, with some rows of zeros behind them.
 
@@ -273,10 +277,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "weighting": [StrOptions({"uniform", "idf", "sif"})],
         "remove_components": [_Range(Integral, 0, None, closed="left")],
         "analyzer": [StrOptions({"word", "char", "char_wb"}), callable, None],
-        "init_vectors": [HasMethods(["__contains__", "__getitem__"]), None],
+        "init_vectors": "no_validation",  # `mapping_of` does it, whose error tells what is taken
         "freeze_init": ["boolean"],
         "warm_start": ["boolean"],
-        "callbacks": [list, tuple, callable, None],
+        "callbacks": [list, tuple, callable, HasMethods(["set_model", "on_epoch_end"]), None],
         "checkpoint": [str, os.PathLike, None],
         "random_state": ["random_state"],
         "verbose": [Interval(Integral, 0, 2, closed="both")],  # True is usual, too
@@ -510,6 +514,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return corpus, self._fitted_attributes(state, embeddings, weights)
 
     def _check_parameters(self):
+        if self.init_vectors is not None:
+            self.init_vectors = mapping_of(self.init_vectors)  # of this copy
         if self.checkpoint is not None:
             path = os.path.abspath(self.checkpoint)
             if not os.access(os.path.dirname(path), os.W_OK) or os.path.isdir(path) or path.endswith(".gz"):
@@ -546,7 +552,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         progress = dict(fitted._progress)
         return TrainingState(
-            vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, progress.pop("left_out")),
+            vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, unpacked(progress.pop("dropped_counts"))),
             tables=[fitted.context_embeddings_, fitted.target_embeddings_] if has_two_tables else [fitted.embeddings_],
             components=fitted.components_,
             loss_curve=fitted.loss_curve_,
@@ -563,7 +569,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             "components_": state.components,
             "loss_curve_": state.loss_curve,
             "_progress": {
-                "left_out": state.vocabulary.dropped_counts,
+                "dropped_counts": packed(state.vocabulary.dropped_counts),
                 "accumulators": state.accumulators,
                 "rng_state": state.rng_state,
                 "n_documents": state.n_documents,
@@ -581,7 +587,14 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         blocks = self._block_maker(corpus)
         row_inits = self._row_inits(corpus.vocabulary.rows, previous)
 
-        from sk_cbow._model import AT_START, ModelConfig, Progress, train  # here, because it imports TensorFlow
+        # Here, because it imports TensorFlow.
+        from sk_cbow._model import AT_START, ModelConfig, Progress, runs_uncompiled, train
+
+        if runs_uncompiled():
+            _warn(
+                "tf.config.run_functions_eagerly(True) is set, so training runs uncompiled: much slower, and rounded "
+                "differently; set it to False"
+            )
 
         progress, save = AT_START, None
         if self.checkpoint is not None:
@@ -675,10 +688,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"training with learning_rate={self.learning_rate} gave vectors or losses that are not finite: lower it"
             )
         if self.sample > 0 and 0 in loss_curve and np.diff(corpus.offsets).max() > 1:
-            warnings.warn(
+            _warn(
                 f"{loss_curve.count(0)} of {len(loss_curve)} epochs had nothing to train on, because subsampling with "
-                f"sample={self.sample} left no two tokens together: set sample=0, which suits a small corpus",
-                stacklevel=6,
+                f"sample={self.sample} left no two tokens together: set sample=0, which suits a small corpus"
             )
 
     def _documents_with_token(self, corpus, previous):
@@ -966,6 +978,14 @@ def fitted_view(vectorizer):
     """
     check_is_fitted(vectorizer)
     return _with_attributes(type(vectorizer), vars(vectorizer).copy())
+
+
+def _warn(message):
+    """Warn of the line that called `fit`, through however many functions of scikit-learn."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in CALLED_THROUGH:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 def _plain(value):

@@ -213,6 +213,40 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
     return Vocabulary(previous.rows | added_rows, np.concatenate((counts_by_row, totals[added])), dropped_counts)
 
 
+def packed(counts):
+    """Counts of tokens in a tenth of the memory of a dict, and half of its space in a pickle.
+
+    Parameters
+    ----------
+    counts : dict
+        Token, a string or an integer, -> count.
+
+    Returns
+    -------
+    packed : dict
+        Plain data, from which `unpacked` makes a dict that is equal to `counts`.
+    """
+    strings = [token for token in counts if isinstance(token, str)]
+    integers = [int(token) for token in counts if not isinstance(token, str)]
+    return {
+        "strings": "".join(strings),
+        "lengths": _smallest(list(map(len, strings))),
+        "integers": integers,
+        "counts": _smallest([counts[token] for token in itertools.chain(strings, integers)]),
+    }
+
+
+def unpacked(packed):
+    """A dict from token to count, of what `packed` has made."""
+    ends = np.cumsum(packed["lengths"], dtype=np.int64).tolist()
+    strings = [packed["strings"][start:end] for start, end in itertools.pairwise([0, *ends])]
+    return dict(zip(strings + packed["integers"], packed["counts"].tolist(), strict=True))
+
+
+def _smallest(numbers):
+    return np.array(numbers, np.min_scalar_type(max(numbers, default=0)))
+
+
 def encode(file, offsets, row_of_code):
     """Replace codes of tokens with rows, in place; unknown tokens are dropped.
 

@@ -2,13 +2,16 @@
 
 The first line of a word2vec file holds the number of vectors and their length. Each vector follows as its token, a
 space, and the numbers: as text, one vector per line, or as 32-bit binary numbers. fastText's ``.vec`` is the text
-format, GloVe's is the same without the first line. Tokens contain neither spaces nor line breaks.
+format, GloVe's is the same without the first line. Tokens contain no line breaks, and in binary files no spaces; in
+text, some of GloVe's contain spaces.
 
 `load` restores bit for bit what `save` has written. Whatever a file contains, `load` returns vectors or raises an
 error, and holds no more of the file than the tokens and vectors read so far, a mebibyte, and one row.
 """
 
 import io
+import itertools
+import operator
 import os
 import re
 from array import array
@@ -80,17 +83,20 @@ def save(vectorizer, path, binary=False):
             file.write(row)
 
 
-def load(path, binary=None):
+def load(path, binary=None, *, limit=None):
     """Read word vectors, written by this library or another, into a vectorizer that transforms.
 
     Parameters
     ----------
     path : str or path-like
-        A word2vec file, text or binary, a fastText ``.vec`` or a GloVe file. If the name ends in ``.gz``, it is
-        decompressed. A UTF-8 byte order mark at its beginning is skipped.
+        A word2vec file, text or binary, a fastText ``.vec`` or a GloVe file; in text, there may be tabs instead of
+        spaces. If the name ends in ``.gz``, it is decompressed. A UTF-8 byte order mark at its beginning is skipped.
     binary : bool, optional
         Whether numbers are binary, as gensim's parameter; by default, the content decides: text, if all bytes
         after the tokens are those of text.
+    limit : int, optional
+        Read the first vectors only, at most this number: in most files, those of the most frequent tokens. By default,
+        all.
 
     Returns
     -------
@@ -102,7 +108,10 @@ def load(path, binary=None):
     ------
     ValueError
         If the file has fewer or more rows than its first line says, a row does not consist of one token and as many
-        finite numbers as the others, or a token occurs twice, is not UTF-8 or is too long. The message says where.
+        finite numbers as the others, a token occurs twice, is not UTF-8 or is too long, or `limit` is below 1. The
+        message says where.
+    TypeError
+        If `limit` is not an integer.
 
     Examples
     --------
@@ -113,8 +122,10 @@ def load(path, binary=None):
     array([[0.5, 0.5, 0. ]], dtype=float32)
     """
     path = os.fsdecode(path)
+    if limit is not None and operator.index(limit) < 1:
+        raise ValueError(f"limit={limit} leaves no vectors to read: pass a number above 0, or None for all")
     with opened(path) as file:
-        vocabulary, embeddings = _read(file, path, binary)
+        vocabulary, embeddings = _read(file, path, binary, limit)
     vectorizer = CBOWVectorizer(vector_size=embeddings.shape[1])
     vectorizer.vocabulary_ = vocabulary
     vectorizer.embeddings_ = embeddings
@@ -186,7 +197,7 @@ def _rows_not_finite(embeddings):
         return np.flatnonzero(~(np.isfinite(embeddings.max(axis=1)) & np.isfinite(embeddings.min(axis=1))))
 
 
-def _read(file, path, binary):
+def _read(file, path, binary, limit):
     n_rows, vector_size = _header(file, path)
     if n_rows is None and binary:
         raise ValueError(f"{path} does not begin with the number of vectors and their length: pass binary=False")
@@ -195,8 +206,9 @@ def _read(file, path, binary):
     unit, rows = "line", _text_rows(file, path, vector_size, first_line=1 if n_rows is None else 2)
     if binary:
         unit, rows = "vector", _binary_rows(file, path, vector_size)
-    vocabulary, embeddings = _table(rows, unit, path, n_rows, vector_size)
-    if n_rows is not None and len(vocabulary) < n_rows:
+    vocabulary, embeddings = _table(itertools.islice(rows, limit), unit, path, n_rows, vector_size)
+    n_expected = n_rows if limit is None else min(n_rows or 0, limit)
+    if n_expected is not None and len(vocabulary) < n_expected:
         raise ValueError(
             f"{path} ends after {len(vocabulary)} of the {n_rows} vectors declared in line 1: download it again"
         )
@@ -210,7 +222,7 @@ def _header(file, path):
     is_header = len(fields) == 2 and all(field.isdigit() for field in fields)  # of ASCII digits, since these are bytes
     if is_header and max(map(len, fields)) > MAX_HEADER_DIGITS:
         raise ValueError(f"line 1 of {path} is {shown(first)}: no file holds so many numbers; fix line 1")
-    n_rows, vector_size = map(int, fields) if is_header else (None, first.rstrip().count(b" "))
+    n_rows, vector_size = map(int, fields) if is_header else (None, _n_numbers_at_end(first))
     if is_header and (n_rows == 0 or vector_size == 0):
         raise ValueError(f"line 1 of {path} is {shown(first)}: the file holds no vectors")
     if vector_size == 0:
@@ -220,12 +232,29 @@ def _header(file, path):
         )
     if vector_size > MAX_VECTOR_SIZE:
         raise ValueError(
-            f"line 1 of {path}, {shown(first)}, gives vectors of {vector_size} numbers: at most {MAX_VECTOR_SIZE} can "
-            "be read; fix line 1"
+            f"line 1 of {path}, {shown(first)}, gives vectors of more than {MAX_VECTOR_SIZE} numbers, which cannot be "
+            "read: fix line 1"
         )
     if not is_header:
         file.unread(first)
     return n_rows, vector_size
+
+
+def _n_numbers_at_end(row):
+    """How many numbers stand behind the token of a row of text, which may be a number, too, or contain spaces.
+
+    Counted to one more than can be read, for a damaged row can have millions.
+    """
+    fields = row.rstrip().replace(b"\t", b" ").rsplit(b" ", MAX_VECTOR_SIZE + 1)
+    n_numbers = sum(1 for _ in itertools.takewhile(_is_number, reversed(fields)))
+    return min(n_numbers, len(fields) - 1)
+
+
+def _is_number(field):
+    try:
+        return b" " not in field and _is_of_numbers(field) and float(field) is not None
+    except ValueError:
+        return False
 
 
 def _is_binary(file, vector_size):
@@ -281,29 +310,36 @@ def _text_rows(file, path, vector_size, first_line):
     for number, line in numbered_lines(file, path, _max_line_bytes(vector_size), first_line):
         if not line.strip():
             continue
-        token, _, numbers = line.rstrip().partition(b" ")
-        vector = _parsed(numbers, vector_size)
-        if not token or vector is None:
+        row = line.rstrip()
+        token_and_vector = _parsed(row, vector_size) or _parsed(row.replace(b"\t", b" "), vector_size)
+        if token_and_vector is None:
             raise ValueError(
-                f"line {number} of {path} is {shown(line)}: expected a token without spaces and {vector_size} numbers, "
-                "one space before each; fix the line or leave it out"
+                f"line {number} of {path} is {shown(line)}: expected a token and {vector_size} numbers, with one space "
+                "or tab before each; fix the line or leave it out"
             )
-        yield number, token, vector.data
+        yield number, *token_and_vector
 
 
-def _parsed(numbers, vector_size):
-    """Numbers from text; None unless there are `vector_size`, written with the characters that numbers have."""
-    # Python would also accept underscores, tabs and other alphabets' digits.
-    if numbers.count(b" ") != vector_size - 1 or not _is_of_numbers(numbers):
+def _parsed(row, vector_size):
+    """The token and the vector of a row of text, or None if it does not end with a vector.
+
+    A token may contain spaces, but not before nothing or a number, which would rather be part of a longer vector.
+    """
+    token, *numbers = row.rsplit(b" ", vector_size)
+    _, space, last = token.rpartition(b" ")
+    if not token or len(numbers) < vector_size or (space and (not last or _is_number(last))):
+        return None
+    if not _is_of_numbers(row[len(token) :]):
         return None
     try:
         with np.errstate(over="ignore"):
-            return np.array(numbers.split(b" "), "<f4")
+            return token, np.array(numbers, "<f4").data
     except ValueError:
         return None
 
 
 def _is_of_numbers(data):
+    # Python would also accept underscores, tabs and other alphabets' digits.
     return not data.translate(None, NUMBER_CHARACTERS)
 
 

@@ -8,7 +8,7 @@ import joblib
 import keras
 import numpy as np
 import pytest
-from gensim.models import KeyedVectors
+from gensim.models import KeyedVectors, Word2Vec
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -99,9 +99,19 @@ def test_documents_of_huge_vectors_are_finite(quick):
     assert np.abs(vectorizer.transform(FIRST)).max() > 1e13
 
 
-@pytest.mark.parametrize("init_vectors", ["/data/tea.txt", np.ones((6, 8)), [1.0]])
+def test_vectors_may_come_from_a_vectorizer_or_a_gensim_model(quick):
+    other = CBOWVectorizer(**quick).fit(FIRST)
+    expected = dict(zip(other.vocabulary_, other.embeddings_, strict=True))
+    model = Word2Vec(FIRST, vector_size=8, min_count=1, epochs=1)
+    for init_vectors, vectors in ((other, expected), (model, model.wv)):
+        vectorizer = CBOWVectorizer(**quick, init_vectors=init_vectors, freeze_init=True).fit(FIRST)
+        for token, row in vectorizer.vocabulary_.items():
+            np.testing.assert_array_equal(vectorizer.embeddings_[row], vectors[token])
+
+
+@pytest.mark.parametrize("init_vectors", ["/data/tea.txt", np.ones((6, 8)), [1.0], 3, CBOWVectorizer()])
 def test_what_has_no_tokens_cannot_be_started_from(quick, init_vectors):
-    with pytest.raises(TypeError, match=r"init_vectors is a \w+, in which no vector can be looked up .* pass a dict"):
+    with pytest.raises(TypeError, match=r"init_vectors is .*, in which no vector .*: pass a dict, a fitted CBOWVec"):
         CBOWVectorizer(**quick, init_vectors=init_vectors).fit(FIRST)
 
 
@@ -402,12 +412,26 @@ def test_a_callback_that_raises_leaves_the_vectorizer_as_it_was(quick):
 
 @pytest.mark.parametrize("callbacks", [["early"], lambda: ["early"]])
 def test_what_is_no_callback_is_named(quick, callbacks):
-    with pytest.raises(TypeError, match=r"callbacks\[0\] is 'early': pass Keras callbacks, or a function"):
+    with pytest.raises(TypeError, match=r"callbacks\[0\] is 'early': pass Keras callbacks, or a function that returns"):
         CBOWVectorizer(**quick, callbacks=callbacks).fit(FIRST)
 
 
+class Epochs(keras.callbacks.Callback):
+    n_ended = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        Epochs.n_ended += 1
+
+
+@pytest.mark.parametrize("callbacks", [Epochs(), [Epochs()], (Epochs(),), Epochs, lambda: Epochs(), lambda: [Epochs()]])
+def test_one_callback_is_taken_like_a_list(quick, callbacks):
+    before = Epochs.n_ended
+    clone(CBOWVectorizer(**quick, callbacks=callbacks)).fit(FIRST)
+    assert Epochs.n_ended == before + quick["epochs"]
+
+
 def test_a_function_that_gives_no_list_and_a_callback_that_cannot_be_copied(quick):
-    with pytest.raises(TypeError, match="the function callbacks gave None: it has to list Keras callbacks"):
+    with pytest.raises(TypeError, match="the function callbacks returned None: it has to return a list"):
         CBOWVectorizer(**quick, callbacks=lambda: None).fit(FIRST)
     callback = keras.callbacks.Callback()
     callback.lock = threading.Lock()

@@ -16,7 +16,9 @@ from sk_cbow._vocabulary import (
     count_tokens,
     encode,
     look_up,
+    packed,
     read_corpus,
+    unpacked,
 )
 
 
@@ -306,3 +308,15 @@ def test_look_up_goes_chunk_by_chunk_and_reads_no_further_than_it_must(tiny_chun
         chunk = next(chunks)
         assert (chunk[0].tolist(), chunk[1].tolist(), *chunk[2:], n_read) == (rows, offsets, is_complete, n_read_so_far)
     assert list(chunks) == []
+
+
+def test_packed_counts_are_unpacked():
+    for counts in ({}, {"": 1}, {"tea": 2, "": 3, "\ud800": 1, 7: 300, "7": 70_000, -(10**30): 1}, {5: 1}):
+        assert unpacked(packed(counts)) == counts
+
+
+def test_packed_counts_are_small():
+    counts = {f"token{number}": 1 + number % 4 for number in range(1000)}
+    parts = packed(counts)
+    assert len(parts["strings"]) == sum(map(len, counts))
+    assert parts["lengths"].nbytes + parts["counts"].nbytes == 2 * len(counts)

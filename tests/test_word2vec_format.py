@@ -151,14 +151,17 @@ BINARY = b"2 2\ntea " + np.float32([1, 2]).tobytes() + b"\ncup " + np.float32([3
         (b"2 2\ntea 1 2\n", "vectors.txt ends after 1 of the 2 vectors declared in line 1: download it again"),
         (b"2 2\n", "ends after 0 of the 2 vectors"),
         (b"1 2\ntea 1 2\ncup 3 4\n", "vectors.txt continues at line 3, after the 1 vectors .*: fix line 1"),
-        (b"2 2\ntea 1 2\ncup 3\n", "line 3 of .* is 'cup 3': expected a token without spaces and 2 numbers"),
+        (b"2 2\ntea 1 2\ncup 3\n", "line 3 of .* is 'cup 3': expected a token and 2 numbers"),
         (b"2 2\ntea 1 2\ncup 3 x\n", "line 3 of .* is 'cup 3 x': expected"),
-        (b"2 2\nnew york 1 2\ncup 3 4\n", "line 2 of .* is 'new york 1 2': expected a token without spaces"),
-        (b"2 2\ntea\t1\t2\ncup\t3\t4\n", r"line 2 of .* is 'tea\\t1\\t2': expected a token without spaces"),
+        (
+            b"2 2\nnew 0.5 1 2\ncup 3 4\n",
+            "line 2 of .* is 'new 0.5 1 2': expected a token and 2 numbers, with one space",
+        ),
+        (b"2 2\ntea\t\t1\t2\ncup\t3\t4\n", r"line 2 of .* is 'tea\\t\\t1\\t2': expected a token and 2 numbers"),
         (b"2 2\ntea 1 2\ntea 3 4\n", "line 3 of .* has the token 'tea', as line 2 of .* has: leave one out"),
         (b"2 2\ntea 1 2\ncup nan 4\n", "line 3 of .*, the vector of 'cup', has numbers that are not finite"),
         (b"2 2\ntea 1 2\n\xff\xfe 3 4\n", "line 3 of .* has the token .*, which is not UTF-8"),
-        (b"tea 1 2\ncup 3\n", "line 2 of .* is 'cup 3': expected a token without spaces and 2 numbers"),
+        (b"tea 1 2\ncup 3\n", "line 2 of .* is 'cup 3': expected a token and 2 numbers"),
         (BINARY[:-4], "vector 2 of .* is incomplete: the file is damaged or ends too early"),
         (BINARY[:14], "vector 1 of .* is incomplete"),
         (BINARY.replace(b"2 2", b"3 2"), "ends after 2 of the 3 vectors"),
@@ -282,9 +285,50 @@ def test_a_line_with_a_mistake_in_a_long_text_file_is_named(tmp_path, binary):
     word2vec_format.save(vectorizer, path)
     assert path.stat().st_size > 2**20 + 4002
     assert_identical(word2vec_format.load(path, binary=binary), vectorizer)
-    path.write_bytes(path.read_bytes().replace(b"\ntoken1 ", b"\nnew token1 "))
-    with pytest.raises(ValueError, match=r"line 3 of .* is 'new token1 "):
+    path.write_bytes(path.read_bytes().replace(b"\ntoken1 ", b"\ntoken1 5 "))
+    with pytest.raises(ValueError, match=r"line 3 of .* is 'token1 5 "):
         word2vec_format.load(path, binary=binary)
+
+
+@pytest.mark.parametrize("first_line", [b"", b"4 2\n"])
+def test_tokens_of_glove_contain_spaces_and_some_files_have_tabs(tmp_path, first_line):
+    tokens = ["at name@domain.com", ". . .", "7", "a\tb"]
+    expected = vectorizer_with({token: [row, -0.5] for row, token in enumerate(tokens)})
+    rows = "".join(f"{token} {row} -0.5\n" for row, token in enumerate(tokens))
+    assert_identical(word2vec_format.load(written(tmp_path, first_line + rows.encode())), expected)
+
+    expected = vectorizer_with({"new york": [1, 2], "tea": [3, 4]})
+    content = first_line.replace(b"4", b"2").replace(b" ", b"\t") + b"new york\t1\t2\ntea\t3\t4\n"
+    assert_identical(word2vec_format.load(written(tmp_path, content)), expected)
+
+
+@pytest.mark.parametrize("content", [b"3 2\ntea 1 2\ncup 3 4\npot 5 x\n", b"tea 1 2\ncup 3 4\npot 5 x\n", BINARY])
+def test_limit_reads_the_first_vectors_only(tmp_path, content):
+    path = written(tmp_path, content)
+    assert_identical(word2vec_format.load(path, limit=1), vectorizer_with({"tea": [1, 2]}))
+    assert_identical(word2vec_format.load(path, limit=2), vectorizer_with({"tea": [1, 2], "cup": [3, 4]}))
+    with pytest.raises(ValueError, match="limit=0 leaves no vectors to read: pass a number above 0"):
+        word2vec_format.load(path, limit=0)
+    with pytest.raises(TypeError):
+        word2vec_format.load(path, limit=1.5)
+
+
+def test_a_limit_beyond_the_end_reads_all_that_is_there(tmp_path):
+    assert_identical(
+        word2vec_format.load(written(tmp_path, BINARY), limit=9), word2vec_format.load(written(tmp_path, BINARY))
+    )
+    with pytest.raises(ValueError, match="ends after 1 of the 2 vectors declared in line 1"):
+        word2vec_format.load(written(tmp_path, b"2 2\ntea 1 2\n"), limit=2)
+
+
+def test_a_first_line_that_promises_too_much_takes_no_memory(tmp_path):
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="ends after 1 of the 999999999999 vectors"):
+            word2vec_format.load(written(tmp_path, b"999999999999 300\ntea" + b" 1" * 300))
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
 
 
 def test_binary_needs_a_first_line(tmp_path):
@@ -355,11 +399,11 @@ def test_a_pipe_is_read(tmp_path, binary):
     [
         (b"9" * 5000 + b" 5\ntea 1\n", "line 1 of .* is '9{80}'…: no file holds so many numbers; fix line 1"),
         (b"5 " + b"9" * 5000 + b"\ntea 1\n", "line 1 of .*: no file holds so many numbers"),
-        (b"1 99999999999\ntea 1\n", "line 1 of .*, '1 99999999999', gives vectors of 99999999999 numbers: at most"),
-        (b"tea" + b" 1" * (2**18 + 1), "line 1 of .*, 'tea 1 .*…, gives vectors of 262145 numbers: at most 262144"),
-        ("٢ ٢\ntea 1 2\n".encode(), "line 1 of .* is '٢ ٢': expected a token without spaces and 1 numbers"),
-        (b"1_0 2\ntea 1 2\n", "line 2 of .* is 'tea 1 2': expected a token without spaces and 1 numbers"),
-        (b"1 2\ntea 1_0 2\n", "line 2 of .* is 'tea 1_0 2': expected a token without spaces and 2 numbers"),
+        (b"1 99999999999\ntea 1\n", "line 1 of .*, '1 99999999999', gives vectors of more than 262144 numbers"),
+        (b"tea" + b" 1" * (2**18 + 1), "line 1 of .*, 'tea 1 .*…, gives vectors of more than 262144 numbers"),
+        ("٢ ٢\ntea 1 2\n".encode(), "line 1 of .*: expected the number of vectors and their length, or a token"),
+        (b"1_0 2\ntea 1 2\n", "line 2 of .* is 'tea 1 2': expected a token and 1 numbers"),
+        (b"1 2\ntea 1_0 2\n", "line 2 of .* is 'tea 1_0 2': expected a token and 2 numbers"),
         ("1 2\ntea ٣ 2\n".encode(), "line 2 of .* is 'tea ٣ 2': expected"),
         (b"1 2\ntea 1\0 2.25\n", r"line 2 of .* is 'tea 1\\x00 2.25': expected"),
         (b"1 2\ntea 1 2.2500\0\n", r"line 2 of .* is 'tea 1 2.2500\\x00': expected"),
@@ -457,8 +501,8 @@ def test_a_first_line_of_many_short_fields_needs_little_memory(tmp_path):
     try:
         with pytest.raises(ValueError, match=r"line 1 of .* has more than 9437184 bytes"):
             word2vec_format.load(path)
-        path.write_bytes(gzip.compress(b"a " * 2**22, 1))
-        with pytest.raises(ValueError, match=r"line 1 of .* gives vectors of 4194303 numbers: at most 262144"):
+        path.write_bytes(gzip.compress(b"1 " * 2**22, 1))
+        with pytest.raises(ValueError, match=r"line 1 of .* gives vectors of more than 262144 numbers"):
             word2vec_format.load(path)
         assert tracemalloc.get_traced_memory()[1] < 2**26
     finally:
