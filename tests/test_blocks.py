@@ -272,3 +272,21 @@ def test_larger_corpora_have_larger_blocks_and_no_fewer_steps():
     assert (sizes[0], sizes[-1]) == (256, 32768)
     n_steps = [n_occurrences / size for n_occurrences, size in zip(corpora, sizes, strict=True)]
     assert n_steps == sorted(n_steps)
+
+
+def test_a_document_may_be_longer_than_32_bits_count():
+    n_tokens = 2**31 + 2**13
+    maker = BlockMaker(
+        np.broadcast_to(np.int32(0), n_tokens),  # takes no memory
+        np.array([0, n_tokens]),
+        token_counts=np.array([n_tokens]),
+        keep_probability=np.ones(1),
+        noise_probability=np.ones(1),
+        window=WINDOW,
+        document_context=0,
+        block_size=8192,
+        strip_size=2048,
+    )
+    assert maker.lengths.sum(dtype=np.int64) == n_tokens
+    blocks = next(maker.epoch(1, np.random.default_rng(0)))
+    assert (blocks.token_ids > 0).mean() > 0.99

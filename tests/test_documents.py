@@ -1,9 +1,11 @@
 import pickle
 from collections import Counter
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -33,6 +35,11 @@ CELLS = np.array([*map(np.array, (["a", "b"], ["c"], np.array([], str))), None],
         pd.DataFrame({("two", "levels"): CELLS}),
         pl.Series(LISTS, dtype=pl.List(pl.String)),
         pl.DataFrame({"tokens": LISTS}),
+        pa.array(LISTS),
+        pa.chunked_array([LISTS[:1], LISTS[1:]]),
+        pa.table({"tokens": LISTS}),
+        list(pa.array(LISTS)),
+        nw.from_native(pl.DataFrame({"tokens": LISTS})),
     ],
     ids=[
         "lists",
@@ -48,6 +55,11 @@ CELLS = np.array([*map(np.array, (["a", "b"], ["c"], np.array([], str))), None],
         "pandas DataFrame of arrays",
         "polars Series",
         "polars DataFrame",
+        "pyarrow array",
+        "pyarrow chunked array",
+        "pyarrow table",
+        "pyarrow scalars",
+        "narwhals DataFrame",
     ],
 )
 def test_every_iterable_of_sequences_is_a_corpus(X):
@@ -74,7 +86,8 @@ TEXTS = ["To be, or not to be?", "that is the question", "", "  ", "Ähren, naï
 )
 @pytest.mark.parametrize("as_corpus", [list, np.array, pd.Series, pl.Series, pd.DataFrame, iter])
 def test_strings_are_read_as_count_vectorizer_reads_them(vectorizer, as_corpus):
-    texts = [text for text in TEXTS if as_corpus is not pl.Series or text.isprintable()]  # polars has no surrogates
+    is_frame = as_corpus in (pl.Series, pd.Series, pd.DataFrame)
+    texts = [text for text in TEXTS if text.isprintable() or not is_frame]  # UTF-8, in frames, has no surrogates
     plain = vectorizer.get_params() == CountVectorizer(analyzer=vectorizer.analyzer).get_params()
     analyzer = vectorizer.analyzer if plain else pickle.loads(pickle.dumps(vectorizer.build_analyzer()))
     counts = vectorizer.fit_transform(texts).toarray()
@@ -123,6 +136,8 @@ SCALARS = [
         (pd.Series(["to be", "or"]), r"document 0 is the str 'to be'"),
         (pd.Series(["to be", None], dtype="string"), r"document 0 is the str 'to be'"),
         (pl.LazyFrame({"tokens": [GOOD]}), r"X is the LazyFrame .*: it is computed when .* pass X\.collect\(\)"),
+        (nw.from_native(pl.LazyFrame({"tokens": [GOOD]})), r"X is the LazyFrame .* pass X\.collect\(\)"),
+        (pa.table({"a": GOOD, "b": GOOD}), r"X is the Table of shape \(2, 2\): pass the one column that holds"),
         (pd.DataFrame({"a": GOOD, "b": GOOD}), r"X is the DataFrame of shape \(2, 2\): pass the one column that holds"),
         (pd.DataFrame(index=[0, 1]), r"X is the DataFrame of shape \(2, 0\): pass the one column"),
         (
@@ -192,6 +207,11 @@ def test_a_missing_value_is_a_document_without_tokens(value):
         (pd.DataFrame({"text": ["to be", None]}), "word"),
         (pl.Series(["to be", None]), "word"),
         (pl.DataFrame({"text": ["to be", None]}), "word"),
+        (pa.array(["to be", None]), "word"),
+        (pa.chunked_array([["to be"], [None]]), "word"),
+        (pa.table({"text": ["to be", None]}), "word"),
+        (pa.array(["to be", None]).dictionary_encode(), "word"),
+        (pa.array([["to", "be"], None]), None),
         (np.array(["to be", np.nan], object), "word"),
     ],
 )
