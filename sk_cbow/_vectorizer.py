@@ -342,8 +342,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Parameters
         ----------
         X : iterable of documents
-            A document is a sequence of tokens, a token a string or an integer; with an `analyzer`, a document is a
-            string. X is read once; a generator will do, and so will a Series or a DataFrame of one column.
+            A document is a sequence of tokens, a token a string or an integer; with an `analyzer`, what that takes. A
+            missing value is a document without tokens. X is read once; a generator will do, and so will a Series or a
+            DataFrame of one column.
         y : None
             Ignored.
 
