@@ -135,14 +135,36 @@ def mean_vectors(counts, weights, embeddings):
     return (shares @ embeddings).astype(np.float32, copy=False)
 
 
-def principal_components(chunks, n_components):
-    """First right singular vectors of the document vectors, without centering (Arora, Liang and Ma, 2017).
+def second_moments(chunks):
+    """Sum the products of the document vectors' numbers, which decide their principal components.
 
     Parameters
     ----------
     chunks : iterable of ndarrays of shape (n_documents, vector_size)
         The document vectors, some at a time.
+
+    Returns
+    -------
+    moments : ndarray of shape (vector_size, vector_size), float64
+    """
+    moments = 0.0
+    # Products that several threads share have results that depend on their number.
+    with _ONE_BLAS_THREAD, threadpool_limits(1, "blas"):
+        for vectors in chunks:
+            vectors = vectors.astype(np.float64)
+            moments += vectors.T @ vectors
+    return moments
+
+
+def principal_components(moments, n_components, n_documents):
+    """First right singular vectors of the document vectors, without centering (Arora, Liang and Ma, 2017).
+
+    Parameters
+    ----------
+    moments : ndarray of shape (vector_size, vector_size)
+        As `second_moments` sums them.
     n_components : int
+    n_documents : int
 
     Returns
     -------
@@ -154,14 +176,8 @@ def principal_components(chunks, n_components):
     ValueError
         If they are all the dimensions that the vectors span, so that nothing but rounding errors would be left.
     """
-    n_documents, gram = 0, 0.0
-    # Products that several threads share have results that depend on their number.
     with _ONE_BLAS_THREAD, threadpool_limits(1, "blas"):
-        for vectors in chunks:
-            vectors = vectors.astype(np.float64)
-            gram += vectors.T @ vectors
-            n_documents += len(vectors)
-        squared_singular_values, directions = eigh(gram)  # in increasing order
+        squared_singular_values, directions = eigh(moments)  # in increasing order
     smallest = 10 * np.finfo(np.float32).eps  # singular value that is no rounding error, relative to the largest
     n_spanned = np.count_nonzero(squared_singular_values > smallest**2 * squared_singular_values[-1])
     if n_spanned <= n_components:

@@ -27,6 +27,7 @@ from sk_cbow._pooling import (
     document_term_matrices,
     mean_vectors,
     principal_components,
+    second_moments,
     token_weights,
     without_components,
 )
@@ -484,13 +485,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         initial = self._training_state() if incremental or self.warm_start else TrainingState()  # vectors to start from
         previous = initial if incremental else TrainingState()  # counts, documents and losses to add to
 
-        documents = token_lists(X, self.analyzer)
-        if self.verbose:
-            documents = with_progress(documents, X, every=1 if self.verbose == 1 else np.inf)
-        corpus = read_corpus(
-            documents, min_count=self.min_count, max_vocab=self.max_vocab, previous=previous.vocabulary
-        )
-        n_documents = previous.n_documents + len(corpus.offsets) - 1
+        corpus = self._read(X, previous.vocabulary)
+        n_documents = previous.n_documents + corpus.n_documents
         in_documents = self._documents_with_token(corpus, previous)
 
         rng = _generator(previous.rng_state if incremental else self.random_state)
@@ -513,6 +509,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             in_documents=in_documents,
         )
         return corpus, self._fitted_attributes(state, embeddings, weights)
+
+    def _read(self, X, previous):
+        documents = token_lists(X, self.analyzer)
+        if self.verbose:
+            documents = with_progress(documents, X, every=1 if self.verbose == 1 else np.inf)
+        return read_corpus(documents, min_count=self.min_count, max_vocab=self.max_vocab, previous=previous)
 
     def _check_parameters(self):
         if self.init_vectors is not None:
@@ -688,7 +690,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise ValueError(
                 f"training with learning_rate={self.learning_rate} gave vectors or losses that are not finite: lower it"
             )
-        if self.sample > 0 and 0 in loss_curve and np.diff(corpus.offsets).max() > 1:
+        if self.sample > 0 and 0 in loss_curve and corpus.longest > 1:
             _warn(
                 f"{loss_curve.count(0)} of {len(loss_curve)} epochs had nothing to train on, because subsampling with "
                 f"sample={self.sample} left no two tokens together: set sample=0, which suits a small corpus"
@@ -701,8 +703,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         if self.weighting != "idf":
             return None
-        n_tokens = len(corpus.vocabulary.rows)
-        in_documents = document_frequency(document_term_matrices(corpus.chunks(), n_tokens), n_tokens)
+        in_documents = corpus.total(_document_frequency, len(corpus.vocabulary.rows))
         n_before = len(previous.vocabulary.rows)
         if n_before and previous.in_documents is None:
             raise ValueError(
@@ -721,9 +722,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             return np.empty((0, self.vector_size), np.float32)
         if len(previous.components) == self.remove_components:
             return previous.components
-        matrices = document_term_matrices(corpus.chunks(), len(embeddings))
-        chunks = (mean_vectors(counts, weights, embeddings) for counts in matrices)
-        return principal_components(chunks, self.remove_components)
+        moments = corpus.total(_second_moments, weights, embeddings)
+        return principal_components(moments, self.remove_components, corpus.n_documents)
 
     def transform(self, X):
         """Average the vectors of each document's known tokens.
@@ -1000,6 +1000,15 @@ def _with_attributes(cls, attributes):
     vectorizer = object.__new__(cls)
     vectorizer.__dict__ = attributes
     return vectorizer
+
+
+def _document_frequency(chunks, n_tokens):
+    return document_frequency(document_term_matrices(chunks, n_tokens), n_tokens)
+
+
+def _second_moments(chunks, weights, embeddings):
+    matrices = document_term_matrices(chunks, len(embeddings))
+    return second_moments(mean_vectors(counts, weights, embeddings) for counts in matrices)
 
 
 class TrainingState(NamedTuple):

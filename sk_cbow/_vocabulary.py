@@ -45,10 +45,23 @@ class Corpus(NamedTuple):
     rows: np.ndarray  # (n_occurrences,) int32, the known tokens of one document after the other
     offsets: np.ndarray  # (n_documents + 1,) int64; document d is rows[offsets[d]:offsets[d + 1]]
 
+    @property
+    def n_documents(self):
+        return len(self.offsets) - 1
+
+    @property
+    def longest(self):
+        """Known tokens of the longest document."""
+        return int(np.diff(self.offsets).max())
+
     def chunks(self):
         """Yield the documents chunk by chunk, as `look_up` does."""
         for span, offsets, is_complete in _spans(self.offsets):
             yield self.rows[span], offsets, is_complete
+
+    def total(self, function, *arguments):
+        """What a function makes of the chunks; of a corpus in parts, the sum over the parts."""
+        return function(self.chunks(), *arguments)
 
 
 class IntegerFile:
@@ -133,17 +146,27 @@ def read_corpus(documents, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
         if len(offsets) == 1:
             raise ValueError("X holds no documents: pass at least one (a generator can be read only once)")
         vocabulary = choose_vocabulary(tokens, counts, min_count=min_count, max_vocab=max_vocab, previous=previous)
-        if not vocabulary.rows:
-            raise ValueError(_nothing_frequent(tokens, counts, min_count))
-        row_of_code = _rows_of(tokens, vocabulary.rows)
-        rows = encode(file, offsets, row_of_code)
-    if np.diff(offsets).max() < 2 and not previous.rows:
+        corpus = encode_corpus(tokens, counts, file, offsets, vocabulary)
+    if not previous.rows:
+        check_contexts(corpus.longest, vocabulary, len(tokens), min_count=min_count, max_vocab=max_vocab)
+    return corpus
+
+
+def encode_corpus(tokens, counts, file, offsets, vocabulary):
+    """Make a corpus of documents that `count_tokens` has read, and of a vocabulary."""
+    row_of_code = _rows_of(tokens, vocabulary.rows)
+    rows = encode(file, offsets, row_of_code)
+    return Corpus(vocabulary, _by_row(row_of_code, counts, len(vocabulary.rows)), rows, offsets)
+
+
+def check_contexts(longest, vocabulary, n_distinct, *, min_count, max_vocab):
+    """Raise an error if no document has two known tokens."""
+    if longest < 2:
         raise ValueError(
             f"no document has two tokens of the vocabulary, so no token has a context to learn from: "
-            f"min_count={min_count} and max_vocab={max_vocab} kept {len(vocabulary.rows)} of {len(tokens)} distinct "
+            f"min_count={min_count} and max_vocab={max_vocab} kept {len(vocabulary.rows)} of {n_distinct} distinct "
             "tokens; pass longer documents, or keep more tokens"
         )
-    return Corpus(vocabulary, _by_row(row_of_code, counts, len(vocabulary.rows)), rows, offsets)
 
 
 def count_tokens(documents, file):
@@ -196,6 +219,11 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
     Returns
     -------
     vocabulary : Vocabulary
+
+    Raises
+    ------
+    ValueError
+        If it would be empty.
     """
     rows = _rows_of(tokens, previous.rows)
     totals = counts + np.fromiter(map(previous.dropped_counts.get, tokens, itertools.repeat(0)), np.int64, len(tokens))
@@ -204,6 +232,8 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
     n_free = None if max_vocab is None else max(max_vocab - len(previous.rows), 0)
     added = frequent[np.argsort(-totals[frequent], kind="stable")][:n_free]  # stable, so that ties keep their order
     is_dropped[added] = False
+    if not len(added) and not previous.rows:
+        raise ValueError(_nothing_frequent(tokens, counts, min_count))
 
     added_rows = dict(zip(map(tokens.__getitem__, added.tolist()), itertools.count(len(previous.rows))))
     counts_by_row = previous.counts + _by_row(rows, counts, len(previous.rows))

@@ -12,6 +12,7 @@ from sk_cbow._pooling import (
     document_term_matrix,
     mean_vectors,
     principal_components,
+    second_moments,
     token_weights,
     without_components,
 )
@@ -131,7 +132,8 @@ def test_sif_and_uniform_weights_by_hand():
 
 def test_components_are_the_first_right_singular_vectors(corpus):
     embeddings, _, _ = corpus
-    components = principal_components([embeddings[:20], embeddings[20:20], embeddings[20:]], 3)
+    moments = second_moments([embeddings[:20], embeddings[20:20], embeddings[20:]])
+    components = principal_components(moments, 3, len(embeddings))
     _, _, expected = np.linalg.svd(embeddings.astype(float), full_matrices=False)
     np.testing.assert_allclose(np.abs(np.sum(components * expected[:3], axis=1)), 1, rtol=1e-5)
     np.testing.assert_allclose(components @ components.T, np.eye(3), atol=1e-6)
@@ -140,19 +142,23 @@ def test_components_are_the_first_right_singular_vectors(corpus):
 def test_components_found_in_several_threads_have_the_same_bits_and_restore_the_number_of_blas_threads():
     vectors = np.random.default_rng(0).normal(size=(2000, 120)).astype(np.float32)
     before = [(library["filepath"], library["num_threads"]) for library in threadpool_info()]
-    expected = principal_components([vectors], 3)
+
+    def components(_):
+        return principal_components(second_moments([vectors]), 3, len(vectors))
+
+    expected = components(0)
     with ThreadPoolExecutor(4) as threads:
-        for components in threads.map(principal_components, [[vectors]] * 60, [3] * 60):
-            np.testing.assert_array_equal(components, expected)
+        for found in threads.map(components, range(60)):
+            np.testing.assert_array_equal(found, expected)
     assert [(library["filepath"], library["num_threads"]) for library in threadpool_info()] == before
 
 
 def test_components_that_are_all_there_is_are_an_error():
     of_one_token = np.repeat(EMBEDDINGS[2:] / 3, 5, axis=0)
     with pytest.raises(ValueError, match=r"remove_components=1 would leave nothing: .* n_samples=5 .* span 1 dim"):
-        principal_components([of_one_token[:2], of_one_token[2:]], 1)
-    nearly_alike = np.float32([[1, 0], [1, 3e-4], [1, -3e-4]])
-    np.testing.assert_allclose(np.abs(principal_components([nearly_alike], 1)), [[1, 0]], atol=1e-6)
+        principal_components(second_moments([of_one_token[:2], of_one_token[2:]]), 1, 5)
+    nearly_alike = second_moments([np.float32([[1, 0], [1, 3e-4], [1, -3e-4]])])
+    np.testing.assert_allclose(np.abs(principal_components(nearly_alike, 1, 3)), [[1, 0]], atol=1e-6)
 
 
 def test_removing_components_by_hand():
@@ -172,7 +178,7 @@ def test_removing_components_from_huge_and_tiny_vectors():
 
 def test_what_is_left_is_orthogonal_to_the_components_and_its_bits_are_its_own(corpus):
     embeddings, _, _ = corpus
-    components = principal_components([embeddings], 3)
+    components = principal_components(second_moments([embeddings]), 3, len(embeddings))
     left = without_components(embeddings, components)
     np.testing.assert_allclose(left @ components.T, 0, atol=1e-5)
     np.testing.assert_allclose(left, embeddings - embeddings @ components.T @ components, atol=1e-5)
