@@ -474,7 +474,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         corpus, fitted = _with_attributes(type(self), vars(self) | plain)._corpus_and_attributes(X, incremental)
         others = {name: value for name, value in vars(self).copy().items() if name not in FITTED_ATTRIBUTES}
         self.__dict__ = others | fitted  # one assignment: other threads see the old attributes or the new ones
-        if parameters["checkpoint"] is not None:
+        if parameters.get("checkpoint") is not None:
             with suppress(FileNotFoundError):
                 os.remove(parameters["checkpoint"])
         return corpus, _with_attributes(type(self), others | fitted)

@@ -178,6 +178,7 @@ def test_noise_follows_its_distribution_and_is_never_padding():
     np.testing.assert_allclose(share[1:], probability, atol=0.01)
 
 
+@pytest.mark.slow
 def test_noise_reaches_tokens_rarer_than_the_table_has_entries():
     n_tokens = 2**21
     maker = blocks_of([[1, 2]], n_tokens=n_tokens, noise=np.full(n_tokens, 1 / n_tokens))

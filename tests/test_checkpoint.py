@@ -39,6 +39,7 @@ def interrupted(path, **parameters):
     return vectorizer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [{}, {"shared_embedding": False, "document_context": 0}, {"init_vectors": {"w1": np.ones(8)}, "freeze_init": True}],
@@ -58,6 +59,7 @@ def test_an_interrupted_fit_resumes_with_identical_results(tmp_path, always_save
     np.testing.assert_array_equal(more[0].embeddings_, more[1].embeddings_)
 
 
+@pytest.mark.slow
 def test_a_killed_fit_resumes_in_another_process(tmp_path, always_save):
     path = tmp_path / "training"
     script = """

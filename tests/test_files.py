@@ -135,6 +135,7 @@ print(len(outcomes), outcomes.count(-signal.SIGTERM))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_at_any_line_leaves_the_old_file_or_the_new_one_and_nothing_else(tmp_path, name):
     command = [sys.executable, "-c", INTERRUPTED_AT_EACH_LINE, str(tmp_path / "file"), name]
@@ -162,6 +163,7 @@ print("survived")
 """
 
 
+@pytest.mark.slow
 def test_sigterm_while_saving_ends_the_process_and_leaves_the_folder_as_it_was(tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_bytes(b"old")
@@ -172,6 +174,7 @@ def test_sigterm_while_saving_ends_the_process_and_leaves_the_folder_as_it_was(t
     assert path.read_bytes() == b"old"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["sys.exit(0)", "os.kill(os.getpid(), signal.SIGTERM)"])
 def test_the_end_of_a_forked_process_leaves_the_unfinished_file(tmp_path, end):
     code = f"""
@@ -203,6 +206,7 @@ def test_the_handler_of_sigterm_is_restored_and_a_programs_own_is_kept(tmp_path)
         signal.signal(signal.SIGTERM, previous)
 
 
+@pytest.mark.slow
 def test_threads_and_processes_that_save_to_one_path_leave_one_whole_file(tmp_path):
     path = tmp_path / "vectors.txt"
     word2vec_format.save(numbered_vectorizer(0), path)
@@ -379,6 +383,7 @@ def test_a_fifo_is_written_into(tmp_path):
     assert stat.S_ISFIFO(os.stat(path).st_mode)
 
 
+@pytest.mark.slow
 def test_standard_output_is_written_into_where_it_stands(tmp_path):
     code = "from sk_cbow._files import replaced\nprint('before', flush=True)\n"
     code += "with replaced('/dev/stdout') as file: file.write(b'content\\n')\nprint('after')"

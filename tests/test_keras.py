@@ -197,6 +197,7 @@ def test_encode_needs_a_length(fitted, max_length):
         encode(fitted, [["tea"]], max_length=max_length)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainable", [True, False])
 def test_a_classifier_on_the_embedding_layer_learns_labels(fitted, two_topics, trainable):
     documents, topics = two_topics
@@ -227,6 +228,7 @@ def test_only_word_vectors_of_the_document_model_are_trainable(two_topics, small
     assert weights.shape == (len(vectorizer.vocabulary_) + 1, 8)
 
 
+@pytest.mark.slow
 # Keras 3.15 converts variables by an __array__ that NumPy 2 warns of.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_models_load_in_a_fresh_process_without_this_library(two_topics, small, tmp_path, in_a_fresh_process):

@@ -166,6 +166,7 @@ def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(share
         np.testing.assert_allclose(scatter(N_TOKENS + 1, *part), expected_gradient, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document_context", [0, 0.5])
 @pytest.mark.parametrize("n_strips", [1, 2, 3])
 @pytest.mark.parametrize("shared", [True, False])
@@ -197,6 +198,7 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
         np.testing.assert_allclose(variable, moved, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_results_do_not_depend_on_the_number_of_programs_side_by_side(shared):
     block = Blocks._make(map(np.stack, zip(*map(random_strip, range(4)), strict=True)))

@@ -142,10 +142,12 @@ def test_opsets_that_are_too_low(target_opset, message):
         to_onnx(vectorizer_of(["tea"]), initial_types=COLUMN_OF_STRINGS, target_opset=target_opset)
 
 
+@pytest.mark.slow
 def test_importing_the_converter_does_not_import_tensorflow(in_a_fresh_process):
     assert in_a_fresh_process("import sys, sk_cbow.onnx; print('tensorflow' in sys.modules)") == "False"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["skl2onnx", "onnx"])
 def test_without_skl2onnx_the_error_tells_what_to_install(missing, in_a_fresh_process):
     code = """

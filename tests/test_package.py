@@ -6,6 +6,7 @@ import pytest
 
 import sk_cbow
 from sk_cbow import CBOWVectorizer, keras, word2vec_format
+from sk_cbow.dask import DaskCBOWVectorizer
 
 README = Path(__file__).parent.parent / "README.md"
 SOURCES = sorted(Path(sk_cbow.__file__).parent.glob("*.py"))
@@ -28,6 +29,7 @@ def test_the_example_of_the_readme_works():
 
 PUBLIC = [
     CBOWVectorizer,
+    DaskCBOWVectorizer,
     *(value for name, value in vars(CBOWVectorizer).items() if name[0] != "_" and callable(value)),
 ]
 PUBLIC += [

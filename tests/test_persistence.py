@@ -43,6 +43,7 @@ def to_save(two_topics, small):
     return CBOWVectorizer(**small, weighting="idf", remove_components=1).fit(documents)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", DUMP)
 def test_a_saved_vectorizer_gives_the_same_bits_in_a_process_without_tensorflow(
     way, to_save, tmp_path, in_a_fresh_process
@@ -74,6 +75,7 @@ def zipf_documents(n_tokens, n_distinct):
     return [[f"w{rank}" for rank in document] for document in np.split(ranks, 1000)]
 
 
+@pytest.mark.slow
 def test_a_pickle_holds_little_beside_embeddings_and_tokens():
     documents = zipf_documents(300_000, 10**6)
     vectorizer = CBOWVectorizer(vector_size=100, epochs=1, random_state=0).fit(documents)

@@ -77,6 +77,7 @@ def test_a_mean_of_huge_vectors_is_finite():
     np.testing.assert_allclose(means_of(np.array([0, 1, 2, 2]), np.array([0, 4]), ONES, huge), huge[:1])
 
 
+@pytest.mark.slow
 def test_a_mean_over_very_many_tokens_is_as_exact_as_one_over_few():
     rows = np.repeat(np.array([0, 1], np.int32), [2**24 + 2**23, 2**23])  # more than float32 can count by ones
     np.testing.assert_array_equal(means_of(rows, np.array([0, 2**25]), ONES, EMBEDDINGS), [[0.75, 0.5]])

@@ -56,6 +56,7 @@ EXPECTED_FAILURES = {
 PLAIN = {"vector_size": 4, "epochs": 1, "min_count": 1, "sample": 0, "random_state": 0}
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [NumericRows(**PLAIN, weighting="idf", remove_components=1)],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
@@ -242,6 +243,7 @@ def test_feature_union_with_tfidf(texts, small):
     np.testing.assert_array_equal(vectors[:, :8].toarray(), union.transformer_list[0][1].transform(texts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", [GridSearchCV, HalvingGridSearchCV])
 def test_searches_in_two_processes(search, two_topics, small):
     documents, topics = two_topics

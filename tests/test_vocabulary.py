@@ -205,6 +205,7 @@ def test_chunks_of_a_corpus_hold_its_documents(tiny_chunks):
     assert documents == [corpus.rows[start:stop].tolist() for start, stop in pairwise(corpus.offsets)]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_an_error_that_tells_what_to_do_and_leaves_nothing_behind(in_a_fresh_process, tmp_path):
     pytest.importorskip("resource", reason="needs a limit for the size of files")
     code = """
@@ -223,6 +224,7 @@ except OSError as error:
     assert re.fullmatch(message, in_a_fresh_process(code, TMPDIR=str(tmp_path)))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak of memory from /proc")
 def test_a_corpus_takes_less_than_five_bytes_for_a_token_and_none_on_disk(in_a_fresh_process):
     code = """

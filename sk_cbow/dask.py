@@ -1,0 +1,506 @@
+"""`CBOWVectorizer` on a Dask cluster, for documents that are in partitions on several machines.
+
+`DaskCBOWVectorizer` counts, encodes and trains where the partitions are. Training goes in rounds: each part of the
+corpus trains on a share of its documents, all from the same tables of vectors, and their changes are merged as a tree
+(`sk_cbow._merging`). Every task is a function of tables, part and seed, so that results depend neither on the number of
+workers nor on where tasks run, and a task that was lost with its worker is run again.
+
+Dask comes with ``pip install "sk_cbow[dask]"``.
+"""
+
+from contextlib import suppress
+from functools import partial
+from numbers import Integral
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from sk_cbow._blocks import BlockMaker, default_block_size, default_strip_size, keep_probability, noise_probability
+from sk_cbow._documents import token_lists
+from sk_cbow._merging import Tables, applied, change_between, merged
+from sk_cbow._start import RowInit
+from sk_cbow._vectorizer import CBOWVectorizer, fitted_view
+from sk_cbow._vocabulary import (
+    Corpus,
+    IntegerFile,
+    Vocabulary,
+    check_contexts,
+    choose_vocabulary,
+    count_tokens,
+    encode_corpus,
+)
+
+try:
+    import dask
+    import dask.array
+    import dask.dataframe
+    import distributed
+    import pandas as pd
+    from dask.delayed import Delayed
+except ImportError as error:
+    raise ImportError('sk_cbow.dask needs Dask: pip install "sk_cbow[dask]"') from error
+
+
+class DaskCBOWVectorizer(CBOWVectorizer):
+    """`CBOWVectorizer` for documents in the partitions of a Dask collection.
+
+    `fit` runs on the current `distributed.Client`. It trains on parts of the corpus side by side, in rounds after which
+    the parts' changes to the vectors are merged, row by row, by Adasum [1]_. A fitted one holds the same plain data as
+    `CBOWVectorizer`; it is pickled, saved and used without a cluster. Local documents are transformed locally.
+
+    Parameters
+    ----------
+    vector_size, window, document_context, min_count, max_vocab, sample, negative, ns_exponent, shared_embedding, \
+epochs, learning_rate, batch_size, weighting, remove_components, analyzer, init_vectors, freeze_init, warm_start, \
+random_state
+        As in `CBOWVectorizer`. ``batch_size="auto"`` suits the documents of one part.
+
+    n_parts : int, default=4
+        Parts of the corpus that are trained side by side: how many workers can train at the same time. Each takes every
+        `n_parts`-th partition. A collection of fewer partitions has as many parts as partitions.
+
+    n_rounds : int, default=10
+        Rounds per epoch. After each, the tables of vectors are merged and go to all workers.
+
+    Attributes
+    ----------
+    vocabulary_, embeddings_, context_embeddings_, target_embeddings_, token_counts_, token_weights_, idf_, \
+components_, loss_curve_, n_iter_
+        As in `CBOWVectorizer`.
+
+    See Also
+    --------
+    CBOWVectorizer : For one machine, which can train on a billion tokens.
+
+    Notes
+    -----
+    The result is the same, bit for bit, for the same `random_state`, `n_parts`, `n_rounds` and partitions, whatever the
+    number of workers of one kind of machine.
+
+    References
+    ----------
+    .. [1] Saeed Maleki et al. (2021). Scaling distributed training with adaptive summation. MLSys.
+
+    Examples
+    --------
+    >>> import dask.bag
+    >>> from distributed import Client
+    >>> from sk_cbow.dask import DaskCBOWVectorizer
+    >>> client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0")
+    >>> documents = dask.bag.from_sequence([["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50, npartitions=2)
+    >>> vectorizer = DaskCBOWVectorizer(vector_size=8, sample=0, n_rounds=2, random_state=0).fit(documents)
+    >>> vectorizer.transform(documents).compute().shape
+    (100, 8)
+    >>> client.close()
+    >>> vectorizer.transform([["milk", "tea"]]).shape
+    (1, 8)
+    """
+
+    _parameter_constraints: ClassVar[dict] = CBOWVectorizer._parameter_constraints | {
+        "n_parts": [Interval(Integral, 1, None, closed="left")],
+        "n_rounds": [Interval(Integral, 1, None, closed="left")],
+    }
+    # What `CBOWVectorizer` does in its own process only.
+    callbacks, checkpoint, verbose = None, None, 0
+
+    def __init__(
+        self,
+        vector_size=100,
+        *,
+        window=5,
+        document_context=0.8,
+        min_count=5,
+        max_vocab=None,
+        sample=1e-3,
+        negative=5,
+        ns_exponent=0.75,
+        shared_embedding=True,
+        epochs=5,
+        learning_rate=0.25,
+        batch_size="auto",
+        weighting="uniform",
+        remove_components=0,
+        analyzer=None,
+        init_vectors=None,
+        freeze_init=False,
+        warm_start=False,
+        n_parts=4,
+        n_rounds=10,
+        random_state=None,
+    ):
+        self.vector_size = vector_size
+        self.window = window
+        self.document_context = document_context
+        self.min_count = min_count
+        self.max_vocab = max_vocab
+        self.sample = sample
+        self.negative = negative
+        self.ns_exponent = ns_exponent
+        self.shared_embedding = shared_embedding
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.weighting = weighting
+        self.remove_components = remove_components
+        self.analyzer = analyzer
+        self.init_vectors = init_vectors
+        self.freeze_init = freeze_init
+        self.warm_start = warm_start
+        self.n_parts = n_parts
+        self.n_rounds = n_rounds
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Learn a vector for every token of the vocabulary, on the workers of the current client.
+
+        Parameters
+        ----------
+        X : dask bag, Series, DataFrame of one column, or list of delayed partitions
+            Documents as in `CBOWVectorizer.fit`. Partitions are read once, and stay on the workers as token ids.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : DaskCBOWVectorizer
+            The vectorizer.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no client.
+        TypeError
+            If X is not a collection of Dask, or a document or a token is not one; the message tells partition and
+            document.
+        ValueError
+            As in `CBOWVectorizer.fit`.
+        """
+        return super().fit(X)
+
+    def fit_transform(self, X, y=None):
+        """Learn the word vectors; return the documents' vectors, lazily: ``fit(X).transform(X)``.
+
+        Parameters
+        ----------
+        X : dask bag, Series, DataFrame of one column, or list of delayed partitions
+            As in `fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        document_vectors : dask array or DataFrame
+            As in `transform`.
+        """
+        return self.fit(X).transform(X)
+
+    def transform(self, X):
+        """Average the vectors of each document's known tokens, partition by partition.
+
+        Parameters
+        ----------
+        X : dask bag, Series, DataFrame of one column, or list of delayed partitions; or iterable of documents
+            Documents as in `fit`.
+
+        Returns
+        -------
+        document_vectors : dask array of shape (n_documents, vector_size), dask DataFrame, or ndarray
+            Of a DataFrame, a DataFrame with its index and divisions; of another collection, an array with a chunk for
+            each partition, whose length is not known. Both are lazy. Of local documents, an ndarray.
+        """
+        partitions = _partitions(X)
+        if partitions is None:
+            return super().transform(X)
+        vectorizer = _on_workers(self.to_local())
+        if hasattr(X, "columns"):
+            columns = self.get_feature_names_out()
+            meta = pd.DataFrame(np.empty((0, len(columns)), np.float32), columns=columns)
+            frames = [_frame(partition, vectorizer, columns) for partition in partitions]
+            return dask.dataframe.from_delayed(frames, meta=meta, divisions=X.divisions)
+        chunks = [
+            dask.array.from_delayed(_vectors(partition, vectorizer), (np.nan, self._n_features_out), np.float32)
+            for partition in partitions
+        ]
+        return dask.array.concatenate(chunks, allow_unknown_chunksizes=True)
+
+    def to_local(self):
+        """A `CBOWVectorizer` with the same parameters and fitted attributes.
+
+        Returns
+        -------
+        vectorizer : CBOWVectorizer
+        """
+        fitted = fitted_view(self)
+        parameters = fitted.get_params(deep=False)
+        vectorizer = CBOWVectorizer(
+            **{name: value for name, value in parameters.items() if name not in ("n_parts", "n_rounds")}
+        )
+        names = vars(fitted).keys() - parameters.keys()
+        vars(vectorizer).update({name: vars(fitted)[name] for name in names})
+        return vectorizer
+
+    def _read(self, X, previous):
+        partitions = _partitions(X)
+        if partitions is None:
+            raise TypeError(
+                f"X is the {type(X).__name__} {X!r:.80}: pass a dask.bag of documents, a dask Series or DataFrame of "
+                "one column, or a list of delayed partitions; dask.bag.from_sequence makes a bag of local documents"
+            )
+        client = _client()
+        submit = partial(client.submit, pure=False)
+        counted = client.compute(
+            [_counted(partition, number, self.analyzer) for number, partition in enumerate(partitions)]
+        )
+        all_counts = _tree(submit, _merged_counts, [submit(_counts_of, counts) for counts in counted])
+        vocabulary = submit(_vocabulary, all_counts, self.min_count, self.max_vocab, previous)
+        encoded = [submit(_encoded, counts, vocabulary) for counts in counted]
+        n_parts = min(self.n_parts, len(partitions))
+        parts = [submit(_joined, *encoded[number::n_parts]) for number in range(n_parts)]
+        sizes = client.gather([submit(_sizes, part) for part in parts])
+        corpus = DistributedCorpus(
+            vocabulary.result(),
+            submit(getattr, vocabulary, "counts"),
+            parts,
+            n_documents=sum(size.n_documents for size in sizes),
+            n_occurrences=sum(size.n_occurrences for size in sizes),
+            longest=max(size.longest for size in sizes),
+        )
+        if not previous.rows:
+            limits = {"min_count": self.min_count, "max_vocab": self.max_vocab}
+            n_distinct = submit(_n_distinct, all_counts).result()
+            check_contexts(corpus.longest, corpus.vocabulary, n_distinct, **limits)
+        return corpus
+
+    def _train(self, corpus, previous, rng):
+        client = _client()
+        submit = partial(client.submit, pure=False)
+        row_inits = client.scatter(self._row_inits(corpus.vocabulary.rows, previous), broadcast=True)
+        options = {
+            name: getattr(self, name)
+            for name in ("vector_size", "window", "document_context", "sample", "negative", "ns_exponent", "batch_size")
+        } | {
+            "shared_embedding": self.shared_embedding,
+            "learning_rate": self.learning_rate,
+            "n_rounds": self.epochs * self.n_rounds,
+            "part_size": corpus.n_occurrences // len(corpus.parts),
+            "seed": rng.integers(2**63, size=2).tolist(),
+        }
+        tables = submit(_initial_tables, len(corpus.vocabulary.rows), row_inits, options)
+        losses = []
+        for number in range(options["n_rounds"]):
+            epoch, round_ = divmod(number, self.n_rounds)
+            changes = [
+                submit(_change, tables, part, corpus.counts, options, (epoch, round_, self.n_rounds, part_number))
+                for part_number, part in enumerate(corpus.parts)
+            ]
+            change = _tree(submit, merged, changes)
+            losses.append(submit(_loss, change))
+            tables = submit(applied, tables, change)
+        trained = tables.result()
+        of_rounds = np.reshape(client.gather(losses), (self.epochs, self.n_rounds, 2)).sum(axis=1)
+        loss_curve = (of_rounds[:, 0] / np.maximum(of_rounds[:, 1], 1)).tolist()
+        return TrainedTables(trained.vectors, trained.accumulators, loss_curve)
+
+
+class TrainedTables(NamedTuple):
+    """As `sk_cbow._model.Trained`, which a client cannot import without TensorFlow."""
+
+    tables: list
+    accumulators: list
+    loss_curve: list
+
+
+class DistributedCorpus(NamedTuple):
+    """As `sk_cbow._vocabulary.Corpus`, whose documents are on the workers."""
+
+    vocabulary: Vocabulary
+    counts: distributed.Future  # of (n_tokens,) int64, those of the vocabulary
+    parts: list  # of futures of `Corpus`
+    n_documents: int
+    n_occurrences: int
+    longest: int
+
+    def total(self, function, *arguments):
+        """Sum of what a function makes of the chunks of each part."""
+        client = _client()
+        arguments = [client.scatter(argument, broadcast=True) for argument in arguments]
+        return sum(client.gather([client.submit(_of_chunks, part, function, *arguments) for part in self.parts]))
+
+
+class Sizes(NamedTuple):
+    n_documents: int
+    n_occurrences: int
+    longest: int
+
+
+def _client():
+    try:
+        return distributed.get_client()
+    except ValueError:
+        raise RuntimeError(
+            "there is no Dask cluster to train on: start one, and keep its client, client = distributed.Client()"
+        ) from None
+
+
+def _partitions(X):
+    """The partitions of a Dask collection as delayed objects; None if X is none."""
+    if hasattr(X, "to_delayed"):
+        return list(np.ravel(X.to_delayed()))
+    if isinstance(X, (list, tuple)) and X and all(isinstance(part, Delayed) for part in X):
+        return list(X)
+    return None
+
+
+def _on_workers(vectorizer):
+    """The vectorizer as an argument of delayed functions, sent once to each worker if there is a cluster."""
+    with suppress(ValueError):
+        return distributed.get_client().scatter(vectorizer, broadcast=True)
+    return dask.delayed(vectorizer, traverse=False)
+
+
+def _tree(submit, function, futures):
+    """Merge neighbours, and what they give, until one is left."""
+    while len(futures) > 1:
+        pairs = zip(futures[::2], futures[1::2], strict=False)
+        futures = [submit(function, *pair) for pair in pairs] + futures[len(futures) // 2 * 2 :]
+    return futures[0]
+
+
+# What runs on the workers: functions of their arguments alone.
+
+
+@dask.delayed
+def _vectors(partition, vectorizer):
+    return vectorizer.transform(partition)
+
+
+@dask.delayed
+def _frame(partition, vectorizer, columns):
+    return pd.DataFrame(vectorizer.transform(partition), index=partition.index, columns=columns)
+
+
+@dask.delayed
+def _counted(partition, number, analyzer):
+    """Distinct tokens, counts, codes and offsets, as `count_tokens` tells them."""
+    with IntegerFile() as file:
+        try:
+            tokens, counts, offsets = count_tokens(token_lists(partition, analyzer), file)
+        except TypeError as error:
+            raise TypeError(f"in partition {number}, {error}") from error
+        return tokens, counts, file.as_array(offsets[-1]), offsets
+
+
+def _counts_of(counted):
+    tokens, counts, *_ = counted
+    return tokens, counts
+
+
+def _merged_counts(one, other):
+    """Add counts; tokens stay in order of first appearance."""
+    (tokens, counts), (other_tokens, other_counts) = one, other
+    code_of = dict(zip(tokens, range(len(tokens)), strict=True))
+    codes = [code_of.setdefault(token, len(code_of)) for token in other_tokens]
+    total = np.zeros(len(code_of), np.int64)
+    total[: len(counts)] = counts
+    total[codes] += other_counts  # each code once
+    return list(code_of), total
+
+
+def _n_distinct(counts):
+    return len(counts[0])
+
+
+def _vocabulary(counts, min_count, max_vocab, previous):
+    return choose_vocabulary(*counts, min_count=min_count, max_vocab=max_vocab, previous=previous)
+
+
+def _encoded(counted, vocabulary):
+    tokens, counts, codes, offsets = counted
+    with IntegerFile() as file:
+        file.write(0, codes)
+        return encode_corpus(tokens, counts, file, offsets.copy(), vocabulary)._replace(vocabulary=None)
+
+
+def _joined(*corpora):
+    lengths = np.concatenate([np.diff(corpus.offsets) for corpus in corpora])
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    rows = np.concatenate([corpus.rows for corpus in corpora])
+    return Corpus(None, sum(corpus.token_counts for corpus in corpora), rows, offsets)
+
+
+def _sizes(part):
+    return Sizes(part.n_documents, len(part.rows), part.longest if part.n_documents else 0)
+
+
+def _of_chunks(part, function, *arguments):
+    return part.total(function, *arguments)
+
+
+def _initial_tables(n_tokens, row_inits, options):
+    """Random vectors, uniform in +-0.5 / vector_size, as in word2vec.c, and the rows that do not start at random."""
+    rng = np.random.default_rng(options["seed"])
+    tables = Tables([], [])
+    for inits in row_inits:
+        vectors = rng.random((n_tokens, options["vector_size"]), np.float32)
+        vectors -= 0.5
+        vectors /= options["vector_size"]
+        accumulators = np.zeros(n_tokens, np.float32)
+        for init in inits:
+            vectors[init.rows], accumulators[init.rows] = init.vectors, init.accumulators
+        tables.vectors.append(vectors)
+        tables.accumulators.append(accumulators)
+    return tables
+
+
+def _change(tables, part, counts, options, place):
+    """Train on a part's documents of one round, and tell what that would change."""
+    from sk_cbow._model import ModelConfig, train  # here, because it imports TensorFlow
+
+    epoch, round_, n_rounds, part_number = place
+    order = np.random.default_rng([*options["seed"], epoch, part_number]).permutation(part.n_documents)
+    rows, offsets = _documents_of(part, order[round_::n_rounds])
+    block_size = options["batch_size"]
+    if block_size == "auto":
+        block_size = default_block_size(options["part_size"])
+    blocks = BlockMaker(
+        rows,
+        offsets,
+        token_counts=np.bincount(rows, minlength=len(counts)),
+        keep_probability=keep_probability(counts, options["sample"]),
+        noise_probability=noise_probability(counts, options["ns_exponent"]),
+        window=options["window"],
+        document_context=options["document_context"],
+        block_size=block_size,
+        strip_size=default_strip_size(options["vector_size"]),
+    )
+    names = ("vector_size", "shared_embedding", "negative", "document_context")
+    config = ModelConfig(n_tokens=len(counts), **{name: options[name] for name in names})
+    every_row = np.arange(len(counts))
+    first, last = (
+        options["learning_rate"] * (1 - (epoch * n_rounds + number) / options["n_rounds"])
+        for number in (round_, round_ + 1)
+    )
+    trained = train(
+        blocks,
+        config,
+        [[RowInit(every_row, *values)] for values in zip(tables.vectors, tables.accumulators, strict=True)],
+        epochs=1,
+        learning_rates=(first, last),
+        rng=np.random.default_rng([*options["seed"], epoch, part_number, round_]),
+        callbacks=None,
+        verbose=0,
+    )
+    n_targets = len(rows)
+    return change_between(tables, Tables(*trained[:2]), trained.loss_curve[0] * n_targets, n_targets)
+
+
+def _documents_of(part, documents):
+    starts = part.offsets[documents]
+    lengths = part.offsets[documents + 1] - starts
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    return part.rows[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)], offsets
+
+
+def _loss(change):
+    return change.loss, change.n_targets

@@ -1,0 +1,227 @@
+"""Training and transforming on a cluster of two processes, which all tests of this module share."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+from contextlib import suppress
+
+import dask
+import dask.array
+import dask.bag
+import dask.dataframe
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client, LocalCluster
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from sk_cbow import CBOWVectorizer, word2vec_format
+from sk_cbow.dask import DaskCBOWVectorizer
+
+pytestmark = [
+    pytest.mark.slow,
+    # Of sockets and loops that a cluster leaves to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster):
+    with Client(cluster) as client:
+        client.wait_for_workers(2, timeout=60)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def bag(two_topics):
+    return dask.bag.from_sequence(two_topics[0], npartitions=6)
+
+
+@pytest.fixture(scope="module")
+def quick(small):
+    return small | {"n_parts": 4, "n_rounds": 2}
+
+
+@pytest.fixture(scope="module")
+def expected(bag, quick):
+    """What a single worker learns, in this process."""
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0"):
+        return DaskCBOWVectorizer(**quick, weighting="idf", remove_components=1).fit(bag)
+
+
+def assert_identical(vectorizer, expected):
+    for name in ("embeddings_", "token_counts_", "token_weights_", "components_", "loss_curve_"):
+        np.testing.assert_array_equal(getattr(vectorizer, name), getattr(expected, name))
+    assert list(vectorizer.vocabulary_) == list(expected.vocabulary_)
+
+
+def test_two_workers_learn_the_same_bits_as_one(client, bag, quick, expected):
+    vectorizer = DaskCBOWVectorizer(**quick, weighting="idf", remove_components=1).fit(bag)
+    assert_identical(vectorizer, expected)
+    assert set(client.run(os.getpid).values()) != {os.getpid()}
+
+
+def test_vocabulary_counts_and_idf_are_those_of_one_machine(two_topics, small, expected):
+    local = CBOWVectorizer(**small, weighting="idf").fit(two_topics[0])
+    assert list(expected.vocabulary_) == list(local.vocabulary_)
+    np.testing.assert_array_equal(expected.token_counts_, local.token_counts_)
+    np.testing.assert_array_equal(expected.idf_, local.idf_)
+
+
+@pytest.mark.parametrize("shared_embedding", [True, False])
+def test_two_topics_become_linearly_separable(client, bag, two_topics, quick, shared_embedding):
+    documents, topics = two_topics
+    vectorizer = DaskCBOWVectorizer(**quick, shared_embedding=shared_embedding).fit(bag)
+    assert vectorizer.loss_curve_[-1] < vectorizer.loss_curve_[0]
+    vectors = vectorizer.transform(documents)
+    assert LogisticRegression().fit(vectors, topics).score(vectors, topics) > 0.95
+
+
+def test_every_kind_of_collection_is_read(client, two_topics, quick):
+    texts = pd.Series([" ".join(tokens) for tokens in two_topics[0]], index=range(100, 500), name="text")
+    series = dask.dataframe.from_pandas(texts, npartitions=4)
+    partitions = [dask.delayed(list)(texts[start : start + 100]) for start in range(0, 400, 100)]
+    results = [
+        DaskCBOWVectorizer(**quick, analyzer=str.split).fit(X)
+        for X in (series, series.to_frame(), partitions, dask.bag.from_delayed(partitions))
+    ]
+    for vectorizer in results:
+        assert_identical(vectorizer, results[0])
+
+
+def test_transform_of_a_collection_is_lazy_and_keeps_order_and_index(client, two_topics, bag, expected):
+    documents, _ = two_topics
+    vectors = expected.transform(bag)
+    assert isinstance(vectors, dask.array.Array)
+    assert vectors.numblocks == (bag.npartitions, 1)
+    local = expected.transform(documents)
+    np.testing.assert_array_equal(vectors.compute(), local)
+
+    frame = pd.DataFrame({"tokens": [" ".join(tokens) for tokens in documents]}, index=range(100, 500))
+    vectorizer = expected.to_local().set_params(analyzer=str.split)
+    on_cluster = DaskCBOWVectorizer(analyzer=str.split)
+    vars(on_cluster).update({name: value for name, value in vars(vectorizer).items() if name.endswith("_")})
+    result = on_cluster.transform(dask.dataframe.from_pandas(frame, npartitions=3))
+    assert result.divisions == (100, 234, 367, 499)
+    computed = result.compute()
+    assert computed.index.equals(frame.index)
+    assert list(computed.columns) == list(on_cluster.get_feature_names_out())
+    np.testing.assert_array_equal(computed, local)
+
+
+def test_a_fitted_one_needs_no_cluster(two_topics, bag, expected, tmp_path):
+    documents, _ = two_topics
+    vectors = expected.transform(documents)
+    assert isinstance(vectors, np.ndarray)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(expected)).transform(documents), vectors)
+    np.testing.assert_array_equal(expected.transform(bag).compute(scheduler="synchronous"), vectors)
+    local = expected.to_local()
+    assert type(local) is CBOWVectorizer
+    shared = expected.get_params().keys() & local.get_params().keys()
+    assert all(local.get_params()[name] == expected.get_params()[name] for name in shared)
+    np.testing.assert_array_equal(local.transform(documents), vectors)
+    word2vec_format.save(expected, tmp_path / "vectors.bin", binary=True)
+    np.testing.assert_array_equal(word2vec_format.load(tmp_path / "vectors.bin").embeddings_, expected.embeddings_)
+    assert local.partial_fit(documents).n_iter_ == expected.n_iter_ + local.epochs
+
+
+def test_incremental_training_on_the_cluster_keeps_rows(client, bag, quick):
+    vectorizer = DaskCBOWVectorizer(**quick).fit(bag)
+    tokens = list(vectorizer.vocabulary_)
+    vectorizer.partial_fit(dask.bag.from_sequence([["tea", "lemon"], ["road", "lane"]] * 20, npartitions=2))
+    assert list(vectorizer.vocabulary_) == [*tokens, "lemon"]
+    assert vectorizer.n_iter_ == 2 * vectorizer.epochs
+
+
+def n_tasks(dask_scheduler, name):
+    return sum(str(key).startswith(name) and task.state == "memory" for key, task in dask_scheduler.tasks.items())
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_worker_that_is_killed_in_the_middle_changes_nothing(client, bag, quick, expected):
+    parameters = quick | {"weighting": "idf", "remove_components": 1}
+    fitted = []
+    thread = threading.Thread(target=lambda: fitted.append(DaskCBOWVectorizer(**parameters).fit(bag)))
+    with client.as_current():
+        thread.start()
+        wait_for(lambda: client.run_on_scheduler(n_tasks, name="_change"))
+        pids = list(client.run(os.getpid).values())
+        os.kill(pids[0], signal.SIGKILL)
+        assert thread.is_alive()
+        thread.join(120)
+        assert set(client.run(os.getpid).values()) != set(pids)
+    (vectorizer,) = fitted
+    assert_identical(vectorizer, expected)
+
+
+def test_a_client_that_goes_away_leaves_nothing_running(cluster, client, bag, quick):
+    other = Client(cluster, set_as_default=False)
+
+    def fit():
+        with other.as_current(), suppress(Exception):  # whatever the client says
+            DaskCBOWVectorizer(**quick | {"n_rounds": 200}).fit(bag)
+
+    thread = threading.Thread(target=fit)
+    thread.start()
+    wait_for(lambda: client.run_on_scheduler(n_tasks, name="applied"))
+    other.close()
+    thread.join(60)
+    assert not thread.is_alive()
+    wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks))
+
+
+def test_an_error_names_partition_and_document_and_leaves_the_vectorizer_as_it_was(client, bag, quick, expected):
+    vectorizer = pickle.loads(pickle.dumps(expected))
+    wrong = dask.bag.from_sequence([["tea"], ["cup"], ["milk"], 7], npartitions=2)
+    with pytest.raises(TypeError, match="in partition 1, document 1 is the int 7: pass a list of tokens"):
+        vectorizer.fit(wrong)
+    assert_identical(vectorizer, expected)
+    with pytest.raises(ValueError, match="no token occurs min_count=5 times"):
+        vectorizer.fit(dask.bag.from_sequence([["tea"], ["cup"]], npartitions=2))
+    with pytest.raises(TypeError, match=r"X is the list .*: pass a dask.bag of documents, .* dask.bag.from_sequence"):
+        vectorizer.fit([["tea", "cup"]] * 9)
+    assert_identical(vectorizer, expected)
+
+
+def test_without_a_cluster_the_error_tells_how_to_start_one(bag):
+    with pytest.raises(RuntimeError, match=r"no Dask cluster .* client = distributed.Client\(\)"):
+        DaskCBOWVectorizer().fit(bag)
+
+
+def test_a_grid_is_searched_on_the_cluster(client, two_topics, small):
+    documents, topics = two_topics
+    pipeline = make_pipeline(CBOWVectorizer(**small), LogisticRegression())
+    search = GridSearchCV(pipeline, {"cbowvectorizer__vector_size": [4, 8]}, cv=2)
+    with joblib.parallel_config("dask"):
+        search.fit(documents, topics)
+    assert search.best_score_ > 0.95
+
+
+def test_parameters_are_those_of_the_local_one():
+    local, on_cluster = CBOWVectorizer().get_params(), DaskCBOWVectorizer().get_params()
+    assert on_cluster.keys() - local.keys() == {"n_parts", "n_rounds"}
+    assert local.keys() - on_cluster.keys() == {"callbacks", "checkpoint", "verbose"}
+    assert all(on_cluster[name] == value for name, value in local.items() if name in on_cluster)
+    with pytest.raises(ValueError, match="'n_rounds' parameter"):
+        DaskCBOWVectorizer(n_rounds=0).fit(None)
+
+
+def test_the_package_does_not_import_dask(in_a_fresh_process):
+    assert in_a_fresh_process("import sys, sk_cbow; print('dask' in sys.modules)") == "False"
