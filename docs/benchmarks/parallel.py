@@ -3,8 +3,9 @@
     python docs/benchmarks/parallel.py train.tsv.gz
 
 A grid search over two vector sizes and two windows, three folds each, with a logistic regression behind the vectors,
-runs with `n_jobs` 1 and 2, each in a process of its own, and twice in it: the first search pays for imports and
-compilation, in the process or its workers; the second finds these done, for joblib's workers live on. ``MB`` is the
+runs with `n_jobs` 1, with 2 and on a Dask cluster of two processes, each in a process of its own, and twice in it: the
+first search pays for imports and compilation, in the process or its workers; the second finds these done, for joblib's
+workers live on, and Dask's. The start of the cluster is not counted. ``MB`` is the
 resident memory of the process and its workers after the searches. Then a process that has trained forks a child, which
 only transforms, and another, which trains; a child that is not done after a minute is killed. Linux only, for it
 reads /proc.
@@ -17,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 
+import joblib
+from distributed import Client, LocalCluster
 from engines import read
 from repeated_fits import resident_megabytes
 from sklearn.linear_model import LogisticRegression
@@ -37,17 +40,21 @@ def main():
     arguments = parser.parse_args()
     if arguments.one is None:
         print("| n_jobs | first search, s | second search, s | MB |\n|---|---|---|---|", flush=True)
-        for what in ["1", "2", "fork"]:
+        for what in ["1", "2", "2, on Dask", "fork"]:
             subprocess.run([sys.executable, *sys.argv, "--one", what], check=True)
         return
     documents, labels = read(arguments.corpus)
     if arguments.one == "fork":
         fork(documents)
+    elif arguments.one.isdigit():
+        search(documents, labels, arguments.one, int(arguments.one))
     else:
-        search(documents, labels, int(arguments.one))
+        options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": None}
+        with LocalCluster(**options) as cluster, Client(cluster), joblib.parallel_config("dask"):
+            search(documents, labels, arguments.one, None)
 
 
-def search(documents, labels, n_jobs):
+def search(documents, labels, name, n_jobs):
     vectorizer = CBOWVectorizer(random_state=0)
     pipeline = make_pipeline(vectorizer, StandardScaler(), LogisticRegression(max_iter=200))
     seconds = []
@@ -57,7 +64,7 @@ def search(documents, labels, n_jobs):
         seconds.append(time.perf_counter() - start)
     workers = " ".join(children.read_text() for children in Path("/proc/self/task").glob("*/children")).split()
     memory = sum(map(resident_megabytes, ["self", *workers]))
-    print(f"| {n_jobs} | {seconds[0]:.0f} | {seconds[1]:.0f} | {memory:.0f} |", flush=True)
+    print(f"| {name} | {seconds[0]:.0f} | {seconds[1]:.0f} | {memory:.0f} |", flush=True)
 
 
 def fork(documents):
