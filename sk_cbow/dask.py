@@ -257,6 +257,7 @@ components_, loss_curve_, n_iter_
         encoded = [submit(_encoded, counts, vocabulary) for counts in counted]
         n_parts = min(self.n_parts, len(partitions))
         parts = [submit(_joined, *encoded[number::n_parts]) for number in range(n_parts)]
+        del counted, encoded  # so that workers let go of what the parts do not need any more
         sizes = client.gather([submit(_sizes, part) for part in parts])
         corpus = DistributedCorpus(
             vocabulary.result(),
