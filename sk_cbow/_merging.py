@@ -11,10 +11,11 @@ import numpy as np
 
 
 class Tables(NamedTuple):
-    """One table or two, and the state of Adagrad."""
+    """One table or two, the state of Adagrad, and the losses of the changes that have led there."""
 
     vectors: list  # of ndarrays of shape (n_tokens, vector_size), float32
     accumulators: list  # of ndarrays of shape (n_tokens,), float32; inf for a row that is frozen
+    losses: tuple = ()  # of (loss, n_targets), as in `Change`
 
 
 class Change(NamedTuple):
@@ -104,4 +105,5 @@ def applied(tables, change):
     return Tables(
         list(map(np.add, tables.vectors, change.vectors)),
         [accumulator + added / np.maximum(n_parts, 1).astype(np.float32) for accumulator, added, n_parts in sums],
+        (*tables.losses, (change.loss, change.n_targets)),
     )

@@ -51,7 +51,7 @@ def mapping_of(init_vectors):
         return dict(zip(init_vectors.vocabulary_, init_vectors.embeddings_, strict=True))
     mapping = getattr(init_vectors, "wv", init_vectors)
     is_mapping = hasattr(mapping, "__contains__") and hasattr(mapping, "__getitem__")
-    if not is_mapping or isinstance(mapping, (str, bytes, list, tuple, np.ndarray)):
+    if not is_mapping or isinstance(mapping, (str, bytes, list, tuple, np.ndarray)) or hasattr(mapping, "columns"):
         raise TypeError(
             f"init_vectors is {reprlib.repr(init_vectors)}, in which no vector can be looked up by its token: pass a "
             "dict, a fitted CBOWVectorizer, or gensim's Word2Vec, FastText or KeyedVectors; "

@@ -60,7 +60,7 @@ TRAINING_PARAMETERS = (
 )
 
 
-class _Range(Interval):
+class Range(Interval):
     """An interval of Python's and NumPy's numbers, in which True and False are none."""
 
     def is_satisfied_by(self, value):
@@ -263,20 +263,20 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     _doc_link_template = "https://sk-cbow.readthedocs.io/en/stable/api/{estimator_module}.{estimator_name}.html"
 
     _parameter_constraints: ClassVar[dict] = {
-        "vector_size": [_Range(Integral, 1, LARGEST_INT, closed="both")],
-        "window": [_Range(Integral, 1, LARGEST_INT, closed="both")],
-        "document_context": [_Range(Real, 0, 1, closed="both")],
-        "min_count": [_Range(Integral, 1, None, closed="left")],
-        "max_vocab": [_Range(Integral, 1, None, closed="left"), None],
-        "sample": [_Range(Real, 0, None, closed="left")],
-        "negative": [_Range(Integral, 1, LARGEST_INT, closed="both")],
-        "ns_exponent": [_Range(Real, -LARGEST_EXPONENT, LARGEST_EXPONENT, closed="both")],
+        "vector_size": [Range(Integral, 1, LARGEST_INT, closed="both")],
+        "window": [Range(Integral, 1, LARGEST_INT, closed="both")],
+        "document_context": [Range(Real, 0, 1, closed="both")],
+        "min_count": [Range(Integral, 1, None, closed="left")],
+        "max_vocab": [Range(Integral, 1, None, closed="left"), None],
+        "sample": [Range(Real, 0, None, closed="left")],
+        "negative": [Range(Integral, 1, LARGEST_INT, closed="both")],
+        "ns_exponent": [Range(Real, -LARGEST_EXPONENT, LARGEST_EXPONENT, closed="both")],
         "shared_embedding": ["boolean"],
-        "epochs": [_Range(Integral, 1, LARGEST_INT, closed="both")],
-        "learning_rate": [_Range(Real, SMALLEST_FLOAT, LARGEST_FLOAT, closed="both")],
-        "batch_size": [_Range(Integral, 1, LARGEST_INT, closed="both"), StrOptions({"auto"})],
+        "epochs": [Range(Integral, 1, LARGEST_INT, closed="both")],
+        "learning_rate": [Range(Real, SMALLEST_FLOAT, LARGEST_FLOAT, closed="both")],
+        "batch_size": [Range(Integral, 1, LARGEST_INT, closed="both"), StrOptions({"auto"})],
         "weighting": [StrOptions({"uniform", "idf", "sif"})],
-        "remove_components": [_Range(Integral, 0, None, closed="left")],
+        "remove_components": [Range(Integral, 0, None, closed="left")],
         "analyzer": [StrOptions({"word", "char", "char_wb"}), callable, None],
         "init_vectors": "no_validation",  # `mapping_of` does it, whose error tells what is taken
         "freeze_init": ["boolean"],

@@ -8,19 +8,18 @@ workers nor on where tasks run, and a task that was lost with its worker is run 
 Dask comes with ``pip install "sk_cbow[dask]"``.
 """
 
-from contextlib import suppress
-from functools import partial
+from contextlib import contextmanager
 from numbers import Integral
 from typing import ClassVar, NamedTuple
+from weakref import WeakSet
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
 from sk_cbow._blocks import BlockMaker, default_block_size, default_strip_size, keep_probability, noise_probability
 from sk_cbow._documents import token_lists
 from sk_cbow._merging import Tables, applied, change_between, merged
 from sk_cbow._start import RowInit
-from sk_cbow._vectorizer import CBOWVectorizer, fitted_view
+from sk_cbow._vectorizer import LARGEST_INT, CBOWVectorizer, Range, fitted_view
 from sk_cbow._vocabulary import (
     Corpus,
     IntegerFile,
@@ -98,8 +97,8 @@ components_, loss_curve_, n_iter_
     """
 
     _parameter_constraints: ClassVar[dict] = CBOWVectorizer._parameter_constraints | {
-        "n_parts": [Interval(Integral, 1, None, closed="left")],
-        "n_rounds": [Interval(Integral, 1, None, closed="left")],
+        "n_parts": [Range(Integral, 1, LARGEST_INT, closed="both")],
+        "n_rounds": [Range(Integral, 1, LARGEST_INT, closed="both")],
     }
     # What `CBOWVectorizer` does in its own process only.
     callbacks, checkpoint, verbose = None, None, 0
@@ -157,7 +156,8 @@ components_, loss_curve_, n_iter_
         Parameters
         ----------
         X : dask bag, Series, DataFrame of one column, or list of delayed partitions
-            Documents as in `CBOWVectorizer.fit`. Partitions are read once, and stay on the workers as token ids.
+            Documents as in `CBOWVectorizer.fit`. Partitions are read once, and again if their worker dies; they stay on
+            the workers as token ids.
         y : None
             Ignored.
 
@@ -212,10 +212,11 @@ components_, loss_curve_, n_iter_
         partitions = _partitions(X)
         if partitions is None:
             return super().transform(X)
-        vectorizer = _on_workers(self.to_local())
-        if hasattr(X, "columns"):
+        # One argument of all partitions' functions, which a scheduler can send again.
+        vectorizer = dask.delayed(self.to_local().set_output(transform="default"), traverse=False)
+        if isinstance(X, dask.dataframe.DataFrame):
             columns = self.get_feature_names_out()
-            meta = pd.DataFrame(np.empty((0, len(columns)), np.float32), columns=columns)
+            meta = pd.DataFrame(np.empty((0, len(columns)), np.float32), X._meta.index[:0], columns)
             frames = [_frame(partition, vectorizer, columns) for partition in partitions]
             return dask.dataframe.from_delayed(frames, meta=meta, divisions=X.divisions)
         chunks = [
@@ -238,6 +239,8 @@ components_, loss_curve_, n_iter_
         )
         names = vars(fitted).keys() - parameters.keys()
         vars(vectorizer).update({name: vars(fitted)[name] for name in names})
+        if "_sklearn_output_config" in names:
+            vectorizer._sklearn_output_config = dict(fitted._sklearn_output_config)
         return vectorizer
 
     def _read(self, X, previous):
@@ -247,36 +250,43 @@ components_, loss_curve_, n_iter_
                 f"X is the {type(X).__name__} {X!r:.80}: pass a dask.bag of documents, a dask Series or DataFrame of "
                 "one column, or a list of delayed partitions; dask.bag.from_sequence makes a bag of local documents"
             )
-        client = _client()
-        submit = partial(client.submit, pure=False)
-        counted = client.compute(
-            [_counted(partition, number, self.analyzer) for number, partition in enumerate(partitions)]
-        )
-        all_counts = _tree(submit, _merged_counts, [submit(_counts_of, counts) for counts in counted])
-        vocabulary = submit(_vocabulary, all_counts, self.min_count, self.max_vocab, previous)
-        encoded = [submit(_encoded, counts, vocabulary) for counts in counted]
-        n_parts = min(self.n_parts, len(partitions))
-        parts = [submit(_joined, *encoded[number::n_parts]) for number in range(n_parts)]
-        del counted, encoded  # so that workers let go of what the parts do not need any more
-        sizes = client.gather([submit(_sizes, part) for part in parts])
-        corpus = DistributedCorpus(
-            vocabulary.result(),
-            submit(getattr, vocabulary, "counts"),
-            parts,
-            n_documents=sum(size.n_documents for size in sizes),
-            n_occurrences=sum(size.n_occurrences for size in sizes),
-            longest=max(size.longest for size in sizes),
-        )
-        if not previous.rows:
-            limits = {"min_count": self.min_count, "max_vocab": self.max_vocab}
-            n_distinct = submit(_n_distinct, all_counts).result()
-            check_contexts(corpus.longest, corpus.vocabulary, n_distinct, **limits)
-        return corpus
+        if self.analyzer is None and _has_strings(X):
+            raise TypeError(
+                f"X is a {type(X).__name__} of strings: set analyzer='word'; if its documents are lists of tokens, "
+                "Dask has made strings of them, so call dask.config.set({'dataframe.convert-string': False}) before X "
+                "is made, or pass a bag"
+            )
+        with _submit() as submit:
+            counted = [
+                submit.delayed(_counted(partition, number, self.analyzer))
+                for number, partition in enumerate(partitions)
+            ]
+            all_counts = _tree(submit, _merged_counts, [submit(_counts_of, counts) for counts in counted])
+            if not sum(submit.gather([submit(_n_documents, counts) for counts in counted])):
+                raise ValueError("X holds no documents: pass at least one")
+            vocabulary = submit(_vocabulary, all_counts, self.min_count, self.max_vocab, previous)
+            encoded = [submit(_encoded, counts, vocabulary) for counts in counted]
+            n_parts = min(self.n_parts, len(partitions))
+            parts = [submit(_joined, *encoded[number::n_parts]) for number in range(n_parts)]
+            del counted, encoded  # so that workers let go of what the parts do not need any more
+            sizes = submit.gather([submit(_sizes, part) for part in parts])
+            submit.client.replicate([vocabulary])  # so that a worker that dies does not take it along
+            corpus = DistributedCorpus(
+                vocabulary.result(),
+                vocabulary,
+                parts,
+                n_documents=sum(size.n_documents for size in sizes),
+                n_occurrences=sum(size.n_occurrences for size in sizes),
+                longest=max(size.longest for size in sizes),
+            )
+            if not previous.rows:
+                limits = {"min_count": self.min_count, "max_vocab": self.max_vocab}
+                n_distinct = submit(_n_distinct, all_counts).result()
+                check_contexts(corpus.longest, corpus.vocabulary, n_distinct, **limits)
+            return corpus
 
     def _train(self, corpus, previous, rng):
-        client = _client()
-        submit = partial(client.submit, pure=False)
-        row_inits = client.scatter(self._row_inits(corpus.vocabulary.rows, previous), broadcast=True)
+        row_inits = self._row_inits(corpus.vocabulary.rows, previous)
         options = {
             name: getattr(self, name)
             for name in ("vector_size", "window", "document_context", "sample", "negative", "ns_exponent", "batch_size")
@@ -287,21 +297,26 @@ components_, loss_curve_, n_iter_
             "part_size": corpus.n_occurrences // len(corpus.parts),
             "seed": rng.integers(2**63, size=2).tolist(),
         }
-        tables = submit(_initial_tables, len(corpus.vocabulary.rows), row_inits, options)
-        losses = []
-        for number in range(options["n_rounds"]):
-            epoch, round_ = divmod(number, self.n_rounds)
-            changes = [
-                submit(_change, tables, part, corpus.counts, options, (epoch, round_, self.n_rounds, part_number))
-                for part_number, part in enumerate(corpus.parts)
-            ]
-            change = _tree(submit, merged, changes)
-            losses.append(submit(_loss, change))
-            tables = submit(applied, tables, change)
-        trained = tables.result()
-        of_rounds = np.reshape(client.gather(losses), (self.epochs, self.n_rounds, 2)).sum(axis=1)
+        with _submit() as submit:
+            counts = submit(getattr, corpus.on_workers, "counts")
+            tables = submit(_initial_tables, len(corpus.vocabulary.rows), row_inits, options)
+            for number in range(options["n_rounds"]):
+                epoch, round_ = divmod(number, self.n_rounds)
+                changes = [
+                    submit(_change, tables, part, counts, options, (epoch, round_, self.n_rounds, part_number))
+                    for part_number, part in enumerate(corpus.parts)
+                ]
+                tables = submit(applied, tables, _tree(submit, merged, changes))
+            trained = tables.result()
+        of_rounds = np.reshape(trained.losses, (self.epochs, self.n_rounds, 2)).sum(axis=1)
         loss_curve = (of_rounds[:, 0] / np.maximum(of_rounds[:, 1], 1)).tolist()
         return TrainedTables(trained.vectors, trained.accumulators, loss_curve)
+
+
+# scikit-learn's `set_output` is for the vectors of local documents, of which `CBOWVectorizer.transform` takes care. It
+# would compute those of a collection.
+DaskCBOWVectorizer.transform = DaskCBOWVectorizer.transform.__wrapped__
+DaskCBOWVectorizer.fit_transform = DaskCBOWVectorizer.fit_transform.__wrapped__
 
 
 class TrainedTables(NamedTuple):
@@ -316,7 +331,7 @@ class DistributedCorpus(NamedTuple):
     """As `sk_cbow._vocabulary.Corpus`, whose documents are on the workers."""
 
     vocabulary: Vocabulary
-    counts: distributed.Future  # of (n_tokens,) int64, those of the vocabulary
+    on_workers: distributed.Future  # the same vocabulary
     parts: list  # of futures of `Corpus`
     n_documents: int
     n_occurrences: int
@@ -324,9 +339,9 @@ class DistributedCorpus(NamedTuple):
 
     def total(self, function, *arguments):
         """Sum of what a function makes of the chunks of each part."""
-        client = _client()
-        arguments = [client.scatter(argument, broadcast=True) for argument in arguments]
-        return sum(client.gather([client.submit(_of_chunks, part, function, *arguments) for part in self.parts]))
+        with _submit() as submit:
+            arguments = [submit(_same, argument) for argument in arguments]
+            return sum(submit.gather([submit(_of_chunks, part, function, *arguments) for part in self.parts]))
 
 
 class Sizes(NamedTuple):
@@ -335,17 +350,48 @@ class Sizes(NamedTuple):
     longest: int
 
 
-def _client():
+@contextmanager
+def _submit():
+    """A `Submit` on the current client; after an error or Ctrl-C, the cluster drops what it has submitted."""
     try:
-        return distributed.get_client()
+        submit = Submit(distributed.get_client())
     except ValueError:
         raise RuntimeError(
             "there is no Dask cluster to train on: start one, and keep its client, client = distributed.Client()"
         ) from None
+    try:
+        yield submit
+    except BaseException:
+        for future in list(submit.futures):  # which the frames of the traceback may hold for long
+            future.release()
+        raise
+
+
+class Submit:
+    """Submit functions to a client's cluster, each as a task of its own, which is run again if its worker dies."""
+
+    def __init__(self, client):
+        self.client = client
+        self.futures = WeakSet()  # of results that are still wanted
+
+    def __call__(self, function, *arguments):
+        return self._remembered(self.client.submit(function, *arguments, pure=False))
+
+    def delayed(self, delayed):
+        return self._remembered(self.client.compute(delayed))
+
+    def gather(self, futures):
+        return self.client.gather(futures)
+
+    def _remembered(self, future):
+        self.futures.add(future)
+        return future
 
 
 def _partitions(X):
     """The partitions of a Dask collection as delayed objects; None if X is none."""
+    if isinstance(X, Delayed):
+        return [X]
     if hasattr(X, "to_delayed"):
         return list(np.ravel(X.to_delayed()))
     if isinstance(X, (list, tuple)) and X and all(isinstance(part, Delayed) for part in X):
@@ -353,11 +399,9 @@ def _partitions(X):
     return None
 
 
-def _on_workers(vectorizer):
-    """The vectorizer as an argument of delayed functions, sent once to each worker if there is a cluster."""
-    with suppress(ValueError):
-        return distributed.get_client().scatter(vectorizer, broadcast=True)
-    return dask.delayed(vectorizer, traverse=False)
+def _has_strings(X):
+    dtypes = X.dtypes if isinstance(X, dask.dataframe.DataFrame) else [getattr(X, "dtype", None)]
+    return any(isinstance(dtype, pd.StringDtype) for dtype in dtypes)
 
 
 def _tree(submit, function, futures):
@@ -408,8 +452,16 @@ def _merged_counts(one, other):
     return list(code_of), total
 
 
+def _n_documents(counted):
+    return len(counted[-1]) - 1
+
+
 def _n_distinct(counts):
     return len(counts[0])
+
+
+def _same(value):
+    return value
 
 
 def _vocabulary(counts, min_count, max_vocab, previous):
@@ -462,8 +514,10 @@ def _change(tables, part, counts, options, place):
     order = np.random.default_rng([*options["seed"], epoch, part_number]).permutation(part.n_documents)
     rows, offsets = _documents_of(part, order[round_::n_rounds])
     block_size = options["batch_size"]
+    part_size = options["part_size"]
     if block_size == "auto":
-        block_size = default_block_size(options["part_size"])
+        block_size = default_block_size(part_size)
+    block_size = min(block_size, max(default_block_size(part_size), part_size))  # more would be padding
     blocks = BlockMaker(
         rows,
         offsets,
@@ -492,8 +546,9 @@ def _change(tables, part, counts, options, place):
         callbacks=None,
         verbose=0,
     )
-    n_targets = len(rows)
-    return change_between(tables, Tables(*trained[:2]), trained.loss_curve[0] * n_targets, n_targets)
+    (loss,) = trained.loss_curve
+    n_targets = len(rows) if loss else 0  # about; 0 where subsampling has left none
+    return change_between(tables, Tables(*trained[:2]), loss * n_targets, n_targets)
 
 
 def _documents_of(part, documents):
@@ -501,7 +556,3 @@ def _documents_of(part, documents):
     lengths = part.offsets[documents + 1] - starts
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     return part.rows[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)], offsets
-
-
-def _loss(change):
-    return change.loss, change.n_targets

@@ -11,10 +11,11 @@ error, and holds no more of the file than the tokens and vectors read so far, a 
 
 import io
 import itertools
-import operator
 import os
 import re
+import sys
 from array import array
+from numbers import Integral
 
 import numpy as np
 
@@ -122,8 +123,12 @@ def load(path, binary=None, *, limit=None):
     array([[0.5, 0.5, 0. ]], dtype=float32)
     """
     path = os.fsdecode(path)
-    if limit is not None and operator.index(limit) < 1:
-        raise ValueError(f"limit={limit} leaves no vectors to read: pass a number above 0, or None for all")
+    if limit is not None:
+        if not isinstance(limit, Integral):
+            raise TypeError(f"limit={limit!r} is no integer: pass a number of vectors, or None for all")
+        if limit < 1:
+            raise ValueError(f"limit={limit} leaves no vectors to read: pass a number above 0, or None for all")
+        limit = min(int(limit), sys.maxsize)
     with opened(path) as file:
         vocabulary, embeddings = _read(file, path, binary, limit)
     vectorizer = CBOWVectorizer(vector_size=embeddings.shape[1])
@@ -327,7 +332,7 @@ def _parsed(row, vector_size):
     """
     token, *numbers = row.rsplit(b" ", vector_size)
     _, space, last = token.rpartition(b" ")
-    if not token or len(numbers) < vector_size or (space and (not last or _is_number(last))):
+    if not token or token[:1] == b" " or len(numbers) < vector_size or (space and (not last or _is_number(last))):
         return None
     if not _is_of_numbers(row[len(token) :]):
         return None

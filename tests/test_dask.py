@@ -120,6 +120,34 @@ def test_transform_of_a_collection_is_lazy_and_keeps_order_and_index(client, two
     np.testing.assert_array_equal(computed, local)
 
 
+def test_vectors_of_a_collection_outlive_the_cluster_and_are_no_output_of_scikit_learn(cluster, bag, expected):
+    vectorizer = pickle.loads(pickle.dumps(expected)).set_output(transform="pandas")
+    with Client(cluster):
+        vectors = vectorizer.transform(bag)
+    assert isinstance(vectors, dask.array.Array)
+    with Client(cluster):
+        assert isinstance(vectors.compute(), np.ndarray)
+    assert isinstance(vectorizer.transform([["tea"]]), pd.DataFrame)
+
+
+def test_vectors_of_a_series_are_an_array_and_those_of_a_frame_know_its_index(client, quick):
+    texts = pd.Series(["tea milk cup", "car road wheel"] * 50, index=pd.Index(map(str, range(100)), name="id"))
+    series = dask.dataframe.from_pandas(texts, npartitions=3, sort=False)
+    vectorizer = DaskCBOWVectorizer(**quick, analyzer="word").fit(series)
+    vectors = vectorizer.transform(series)
+    assert isinstance(vectors, dask.array.Array)
+    assert vectors.compute().shape == (100, 8)
+    assert vectorizer.transform(dask.delayed(list)(texts)).compute().shape == (100, 8)
+    frame = vectorizer.transform(series.to_frame()).reset_index()
+    assert list(frame.columns) == list(frame.compute().columns)
+    assert frame.columns[0] == "id"
+
+
+def test_large_blocks_are_cut_to_what_a_part_needs(client, bag, quick):
+    vectorizer = DaskCBOWVectorizer(**quick | {"batch_size": 2**31 - 1}).fit(bag)
+    assert np.isfinite(vectorizer.embeddings_).all()
+
+
 def test_a_fitted_one_needs_no_cluster(two_topics, bag, expected, tmp_path):
     documents, _ = two_topics
     vectors = expected.transform(documents)
@@ -148,6 +176,10 @@ def n_tasks(dask_scheduler, name):
     return sum(str(key).startswith(name) and task.state == "memory" for key, task in dask_scheduler.tasks.items())
 
 
+def is_idle(dask_scheduler):
+    return {task.state for task in dask_scheduler.tasks.values()} <= {"memory", "released"}
+
+
 def wait_for(condition):
     deadline = time.monotonic() + 60
     while not condition():
@@ -169,6 +201,21 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(client, bag, quic
         assert set(client.run(os.getpid).values()) != set(pids)
     (vectorizer,) = fitted
     assert_identical(vectorizer, expected)
+
+
+def test_an_interrupted_fit_leaves_nothing_running(client, bag, quick):
+    def interrupt():
+        wait_for(lambda: client.run_on_scheduler(n_tasks, name="applied"))
+        signal.raise_signal(signal.SIGINT)
+
+    with client.as_current():
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt) as interrupted:
+            DaskCBOWVectorizer(**quick | {"n_rounds": 200}).fit(bag)
+        thread.join()
+        wait_for(lambda: client.run_on_scheduler(is_idle))
+    assert interrupted.tb  # whose frames still hold the futures
 
 
 def test_a_client_that_goes_away_leaves_nothing_running(cluster, client, bag, quick):
@@ -195,6 +242,15 @@ def test_an_error_names_partition_and_document_and_leaves_the_vectorizer_as_it_w
     assert_identical(vectorizer, expected)
     with pytest.raises(ValueError, match="no token occurs min_count=5 times"):
         vectorizer.fit(dask.bag.from_sequence([["tea"], ["cup"]], npartitions=2))
+    for method in (vectorizer.fit, vectorizer.partial_fit):
+        with pytest.raises(ValueError, match="X holds no documents: pass at least one"):
+            method(bag.filter(lambda tokens: False))
+    lists = dask.dataframe.from_pandas(pd.Series([["tea", "cup"]] * 9), npartitions=2)
+    for X in (lists, lists.to_frame()):
+        with pytest.raises(
+            TypeError, match=r"of strings: set analyzer='word'; if its documents are lists .* pass a bag"
+        ):
+            vectorizer.fit(X)
     with pytest.raises(TypeError, match=r"X is the list .*: pass a dask.bag of documents, .* dask.bag.from_sequence"):
         vectorizer.fit([["tea", "cup"]] * 9)
     assert_identical(vectorizer, expected)

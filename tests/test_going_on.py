@@ -7,6 +7,7 @@ import threading
 import joblib
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from gensim.models import KeyedVectors, Word2Vec
 from sklearn.base import clone
@@ -109,9 +110,11 @@ def test_vectors_may_come_from_a_vectorizer_or_a_gensim_model(quick):
             np.testing.assert_array_equal(vectorizer.embeddings_[row], vectors[token])
 
 
-@pytest.mark.parametrize("init_vectors", ["/data/tea.txt", np.ones((6, 8)), [1.0], 3, CBOWVectorizer()])
+@pytest.mark.parametrize(
+    "init_vectors", ["/data/tea.txt", np.ones((6, 8)), [1.0], 3, CBOWVectorizer(), pd.DataFrame({"tea": [1.0]})]
+)
 def test_what_has_no_tokens_cannot_be_started_from(quick, init_vectors):
-    with pytest.raises(TypeError, match=r"init_vectors is .*, in which no vector .*: pass a dict, a fitted CBOWVec"):
+    with pytest.raises(TypeError, match=r"(?s)init_vectors is .*, in which no vector .*: pass a dict, a fitted C"):
         CBOWVectorizer(**quick, init_vectors=init_vectors).fit(FIRST)
 
 

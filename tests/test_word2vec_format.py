@@ -158,6 +158,7 @@ BINARY = b"2 2\ntea " + np.float32([1, 2]).tobytes() + b"\ncup " + np.float32([3
             "line 2 of .* is 'new 0.5 1 2': expected a token and 2 numbers, with one space",
         ),
         (b"2 2\ntea\t\t1\t2\ncup\t3\t4\n", r"line 2 of .* is 'tea\\t\\t1\\t2': expected a token and 2 numbers"),
+        (b"2 2\n tea 1 2\ncup 3 4\n", "line 2 of .* is ' tea 1 2': expected a token and 2 numbers"),
         (b"2 2\ntea 1 2\ntea 3 4\n", "line 3 of .* has the token 'tea', as line 2 of .* has: leave one out"),
         (b"2 2\ntea 1 2\ncup nan 4\n", "line 3 of .*, the vector of 'cup', has numbers that are not finite"),
         (b"2 2\ntea 1 2\n\xff\xfe 3 4\n", "line 3 of .* has the token .*, which is not UTF-8"),
@@ -309,7 +310,7 @@ def test_limit_reads_the_first_vectors_only(tmp_path, content):
     assert_identical(word2vec_format.load(path, limit=2), vectorizer_with({"tea": [1, 2], "cup": [3, 4]}))
     with pytest.raises(ValueError, match="limit=0 leaves no vectors to read: pass a number above 0"):
         word2vec_format.load(path, limit=0)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"limit=1\.5 is no integer: pass a number of vectors"):
         word2vec_format.load(path, limit=1.5)
 
 
