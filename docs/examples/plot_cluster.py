@@ -8,7 +8,7 @@ as `CBOWVectorizer`, and a classifier judges the vectors.
 """
 
 # %%
-# The docstrings of four libraries; the library is the label.
+# The docstrings of four libraries; the subpackage is the label.
 
 import dask.bag
 import matplotlib.pyplot as plt
@@ -56,8 +56,7 @@ with (
     bag = dask.bag.from_sequence(documents, npartitions=8)
     for n_parts in (2, 4):
         vectorizer = DaskCBOWVectorizer(n_parts=n_parts, random_state=0).fit(bag)
-        vectors = vectorizer.transform(bag).compute()
-        scores[f"{n_parts} parts"] = accuracy(vectors)
+        scores[f"{n_parts} parts"] = accuracy(vectorizer.transform(documents))
 
 for name, values in scores.items():
     print(f"{name:>12}: {np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})")
