@@ -86,10 +86,11 @@ components_, loss_curve_, n_iter_
     >>> import dask.bag
     >>> from distributed import Client
     >>> from sk_cbow.dask import DaskCBOWVectorizer
-    >>> client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0")
-    >>> documents = dask.bag.from_sequence([["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50, npartitions=2)
-    >>> vectorizer = DaskCBOWVectorizer(vector_size=8, sample=0, n_rounds=2, random_state=0).fit(documents)
-    >>> vectorizer.transform(documents).compute().shape
+    >>> client = Client(processes=False, n_workers=1, dashboard_address=":0")
+    >>> local = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
+    >>> documents = dask.bag.from_sequence(local, npartitions=2)
+    >>> vectorizer = DaskCBOWVectorizer(8, sample=0, n_rounds=2, random_state=0)
+    >>> vectorizer.fit(documents).transform(documents).compute().shape
     (100, 8)
     >>> client.close()
     >>> vectorizer.transform([["milk", "tea"]]).shape
