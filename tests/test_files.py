@@ -138,7 +138,8 @@ print(len(outcomes), outcomes.count(-signal.SIGTERM))
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_at_any_line_leaves_the_old_file_or_the_new_one_and_nothing_else(tmp_path, name):
-    command = [sys.executable, "-c", INTERRUPTED_AT_EACH_LINE, str(tmp_path / "file"), name]
+    no_warning_of_forks = ["-W", "ignore::DeprecationWarning"]  # since Python 3.12
+    command = [sys.executable, *no_warning_of_forks, "-c", INTERRUPTED_AT_EACH_LINE, str(tmp_path / "file"), name]
     process = subprocess.run(command, capture_output=True, text=True)
     assert (process.returncode, process.stderr) == (0, "")
     n_lines, n_terminated = map(int, process.stdout.split())
