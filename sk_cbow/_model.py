@@ -40,12 +40,12 @@ class CBOW(keras.Model):
         Rows of a table of vectors, all zero at first; row 0, the padding, stays so.
     vector_size : int
     shared_embedding : bool
-        Whether one table is shared by context, target and noise words. Of two, the first serves the context and the
-        second the target and the noise words.
+        Whether one table is shared by context, target and negative samples. Of two, the first serves the context and
+        the second the target and the negative samples.
     window : int
-        Most context words on each side.
+        Maximum number of context words on each side.
     negative : int
-        How many noise words a target's noise counts for.
+        Negative samples per target, by weight.
     offset : float
         Subtracted from every product before the sigmoid function.
     document_context : float
@@ -72,7 +72,7 @@ class CBOW(keras.Model):
         self.built = True  # callbacks may save the weights
 
     def call(self, inputs):
-        """Dot products of the averaged context with the word and with the noise words.
+        """Dot products of the averaged context with the word and with the negative samples.
 
         Parameters
         ----------
@@ -755,13 +755,13 @@ def _document_sum(is_token, sampled_rows, chunk_pairs):
 
 
 def negative_sampling(hidden, is_target, table, token_ids, noise_ids, *, negative, offset):
-    """Loss that tells targets from noise, and its gradient (Mikolov et al., 2013b).
+    """Loss of negative sampling, and its gradient (Mikolov et al., 2013b).
 
     The logits of an example are the products of its hidden vector with the target's and with the noise of its group,
     less the offset.
 
     Group g is every n_groups-th row from row g on. Its targets are far apart in the text and their contexts differ, so
-    that sharing noise costs little: among neighbours, a noise word would see nearly the same context again and again.
+    that sharing noise costs little: among neighbours, a negative sample would meet nearly the same context repeatedly.
 
     Parameters
     ----------
@@ -772,7 +772,7 @@ def negative_sampling(hidden, is_target, table, token_ids, noise_ids, *, negativ
     token_ids : int tensor of shape (lane_length, n_lanes)
     noise_ids : int tensor of shape (n_groups, noise_per_group)
     negative : int
-        How many noise words those of a target count for.
+        Weight of a target's negative samples together.
     offset : float
 
     Returns

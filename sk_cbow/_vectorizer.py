@@ -71,10 +71,10 @@ class Range(Interval):
 class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Turn documents into averages of word vectors that are learned from the documents themselves.
 
-    `fit` trains a continuous bag of words [1]_ with negative sampling [2]_: the average of the words around a place
-    is to tell the word that stands there from words drawn at random. It needs no labels, for it makes its own targets.
-    Context, target and noise words share the weights of one Keras ``Embedding`` layer. `transform` returns, for each
-    document, the average vector of its known tokens.
+    `fit` trains a continuous bag of words [1]_ with negative sampling [2]_: from the average vector of a word's
+    context, it learns to distinguish the word, the target, from negative samples. It needs no labels, because it makes
+    its own targets. Context, target and negative samples share the weights of one Keras ``Embedding`` layer.
+    `transform` returns, for each document, the average vector of its known tokens.
 
     The loss carries the offset log(`negative`) [3]_, and rows are updated by row-wise Adagrad [4]_ with the true
     gradient of the averaged context.
@@ -85,7 +85,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Length of a word vector, and so of a document vector.
 
     window : int, default=5
-        Most words on each side of a target that are its context. The number used is drawn uniformly from 1..window.
+        Maximum number of context words on each side of a target. The number used is drawn uniformly from 1..window.
 
     document_context : float, default=0.8
         Share of the document in a target's context, 0..1: the average of the window's vectors is mixed with the average
@@ -98,7 +98,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Tokens that occur fewer times than this in the corpus are left out.
 
     max_vocab : int or None, default=None
-        Keep at most so many tokens, the most frequent.
+        Maximum size of the vocabulary; the most frequent tokens are kept. None keeps all.
 
     sample : float, default=1e-3
         Subsampling threshold for frequent tokens. In each epoch, an occurrence of a token with share f of the corpus
@@ -106,16 +106,16 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         small corpus needs: among a hundred distinct tokens, most are frequent.
 
     negative : int, default=5
-        How many noise words a target's noise counts for. Each target meets 12 noise words, which it shares with others
-        and which together weigh as much as `negative` words; those equal to the target are dropped.
+        Negative samples per target. Each target has 12 negative samples, which it shares with other targets and which
+        are weighted by `negative` / 12; those equal to the target are dropped.
 
     ns_exponent : float, default=0.75
-        Noise words are drawn with probability proportional to count ** ns_exponent: 1 follows the corpus, 0 draws all
-        tokens alike, and a negative value prefers rare ones.
+        Negative samples are drawn with probability proportional to count ** ns_exponent: 1 follows the corpus, 0 draws
+        all tokens with equal probability, and a negative value prefers rare ones.
 
     shared_embedding : bool, default=True
-        Whether one table serves context, target and noise words. If False, target and noise words have a table of
-        their own, and `embeddings_` is the sum of both.
+        Whether context, target and negative samples share one table. If False, targets and negative samples have a
+        second table, and `embeddings_` is the sum of both.
 
     epochs : int, default=5
         Passes over the documents of a call of `fit` or `partial_fit`.
@@ -137,9 +137,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         gives the same directions before components are removed. Both let rare tokens count for more.
 
     remove_components : int, default=0
-        So many principal components of the training documents' vectors are removed from every document's vector [5]_:
-        what most documents have in common. It can bring out differences for cosine similarity; a classifier may lose
-        by it. Must be less than `vector_size`.
+        Number of principal components of the training documents' vectors that are removed from every document's vector
+        [5]_: what most documents have in common. It can bring out differences for cosine similarity; a classifier may
+        lose by it. Must be less than `vector_size`.
 
     analyzer : {"word", "char", "char_wb"}, callable or None, default=None
         None: a document is a sequence of tokens. A name: a document is a string, split as
@@ -174,9 +174,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         searches, whose fits would share it.
 
     random_state : int, RandomState instance or None, default=None
-        Decides the initial vectors, the order of documents, subsampling, window widths and noise. An int gives the
-        same bits in every fit on the CPU of the same machine, whatever the number of threads. None takes fresh entropy
-        and leaves NumPy's global state alone.
+        Decides the initial vectors, the order of documents, subsampling, window widths and negative samples. With an
+        int, fits on the CPU of the same machine are bit-for-bit reproducible, whatever the number of threads. None
+        takes fresh entropy and leaves NumPy's global state alone.
 
     verbose : {0, 1, 2}, default=0
         0 is silent. 1 shows how many documents have been read, and Keras' bar for each epoch, with the time left; 2
@@ -185,7 +185,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Attributes
     ----------
     vocabulary_ : dict
-        Token -> row of `embeddings_`, by falling count; tokens added by `partial_fit` come after the others.
+        Token -> row of `embeddings_`, in decreasing order of frequency; tokens added by `partial_fit` come after the
+        others.
 
     embeddings_ : ndarray of shape (n_tokens, vector_size), float32
         The word vectors.
@@ -206,7 +207,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         The removed components, orthonormal.
 
     loss_curve_ : list of float
-        Mean loss of a target and its noise, one value for each epoch; 0 for an epoch that had no target, because
+        Mean loss of a target and its negative samples, one value per epoch; 0 for an epoch without targets, because
         subsampling left no two tokens together. `partial_fit` adds to it.
 
     n_iter_ : int
@@ -220,7 +221,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Notes
     -----
     Training imports TensorFlow; nothing else does, neither `transform` nor unpickling. The width of the window is drawn
-    once a block; groups of about 64 places from all over a block share their noise words.
+    per block; groups of about 64 positions from all over a block share their negative samples.
 
     The first fit of a process compiles the training step, which takes a second or two. So does each new `vector_size`,
     `window`, `negative` or block size, and a vocabulary of quite another size. A compiled step holds some memory for
@@ -369,8 +370,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ValueError
             If X has no documents, no token occurs `min_count` times, or no document has two tokens of the vocabulary;
             if training diverges because `learning_rate` is too large; if `remove_components` would leave nothing of
-            the documents' vectors; if one of `init_vectors` has not `vector_size` finite numbers, or they are to be
-            frozen in one of two tables; if `vector_size` or `shared_embedding` is not what it was before a warm start.
+            the documents' vectors; if one of `init_vectors` does not have `vector_size` finite numbers, or they are to
+            be frozen in one of two tables; if `vector_size` or `shared_embedding` is not what it was before a warm
+            start.
 
         Examples
         --------
@@ -418,11 +420,11 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
-        """Go on training with new documents; the first call is the same as `fit`.
+        """Train incrementally with new documents; the first call is the same as `fit`.
 
         Tokens of these documents that reach `min_count` in all the documents seen so far get vectors, up to
-        `max_vocab`. Tokens that have vectors keep their rows. Calls one after the other give the same bits whether or
-        not the vectorizer is pickled in between.
+        `max_vocab`. Tokens that have vectors keep their rows. Results are identical whether or not the vectorizer is
+        pickled between calls.
 
         Parameters
         ----------
@@ -441,7 +443,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         TypeError
             As in `fit`.
         ValueError
-            As in `fit`, save that documents without known tokens are no error after the first call; if the
+            As in `fit`, except that documents without known tokens are no error after the first call; if the
             vectorizer comes from a file of vectors, which tells no counts; if `vector_size` or `shared_embedding` is
             not what it was, or `weighting` is "idf" and was not.
 
@@ -785,7 +787,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Returns
         -------
         neighbours : list of (token, similarity)
-            By falling cosine similarity, -1..1; the tokens asked with are left out.
+            In decreasing order of cosine similarity, -1..1; the tokens of the query are left out.
 
         Raises
         ------
@@ -796,7 +798,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         TypeError
             If `positive` or `negative` is neither token, vector nor a list of these, or `topn` not an integer.
         ValueError
-            If nothing is asked with, a vector has another length or is not finite, or `topn` is negative.
+            If the query is empty, a vector has another length or is not finite, or `topn` is negative.
 
         Examples
         --------
@@ -824,9 +826,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         delimiter : str, optional
             What stands between the words and the number; by default white space.
         restrict_vocab : int, default=300_000
-            Only so many tokens, the first in `vocabulary_`, are known.
+            Number of tokens that are known, the first in `vocabulary_`.
         case_insensitive : bool, default=True
-            Whether case is of no account. Of tokens that differ only in case, the first in `vocabulary_` is compared.
+            Whether to ignore case. Of tokens that differ only in case, the first in `vocabulary_` is compared.
         dummy4unknown : bool, default=False
             Whether pairs with an unknown word count, with similarity 0; otherwise they are left out.
 
@@ -835,7 +837,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         pearson, spearman : scipy.stats results
             Correlations, each with ``statistic``, -1..1, and ``pvalue``.
         oov_ratio : float
-            Per cent of the pairs that have an unknown word.
+            Percentage of the pairs that have an unknown word.
 
         Raises
         ------
@@ -885,9 +887,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         path : str or path-like
             A text file, perhaps ``.gz``, of four words a line, below lines with a colon and the name of a section.
         restrict_vocab : int, default=300_000
-            Only so many tokens, the first in `vocabulary_`, are known, and may be answers.
+            Number of tokens that are known and may be answers, the first in `vocabulary_`.
         case_insensitive : bool, default=True
-            Whether case is of no account. Of tokens that differ only in case, the first in `vocabulary_` is asked with.
+            Whether to ignore case. Of tokens that differ only in case, the first in `vocabulary_` is used.
         dummy4unknown : bool, default=False
             Whether questions with an unknown word count as not answered; otherwise they are left out.
 

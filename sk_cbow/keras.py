@@ -32,8 +32,8 @@ def cbow_model(
     it, with 0 where there is none; ``negative_samples`` (batch, negative). With a `document_context`, there is a fourth
     input, ``document`` (batch, n_words), other words of the target's document, with 0 where there is none: a random
     sample of them, of any length. The outputs are products of the average of the context's vectors: ``word_product``
-    (batch, 1) with the target's vector, and ``noise_products`` (batch, negative) with the noise words'. Under the
-    sigmoid function, the first should be 1 and the others 0 [1]_.
+    (batch, 1) with the target's vector, and ``noise_products`` (batch, negative) with those of the negative samples.
+    Under the sigmoid function, the first should be 1 and the others 0 [1]_.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ def cbow_model(
         Share of the document's average in the average of the context, 0..1; where one of the two has no words, the
         other counts alone [3]_.
     shared_embedding : bool, default=True
-        Whether context, target and noise words go through one ``Embedding`` layer, named ``embedding``. Otherwise there
-        are two, ``context_embedding`` and ``target_embedding``.
+        Whether context, target and negative samples go through one ``Embedding`` layer, named ``embedding``. Otherwise
+        there are two, ``context_embedding`` and ``target_embedding``.
     weights : ndarray of shape (n_tokens, vector_size), or a list of two, optional
         Initial word vectors, of the context and of the target if there are two layers. By default they are uniform in
         +-0.5 / vector_size, drawn by Keras.
@@ -184,7 +184,7 @@ def encode(vectorizer, documents, max_length):
     documents : iterable of documents
         As the vectorizer takes them.
     max_length : int
-        Columns of the result; of a longer document, so many known tokens are taken from its beginning.
+        Columns of the result; of a longer document, the first `max_length` known tokens are taken.
 
     Returns
     -------

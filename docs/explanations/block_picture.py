@@ -84,7 +84,11 @@ def draw_noise(axes, strip, n_groups):
         cell = Rectangle((left + number, y), 1, -0.9, facecolor="0.85", edgecolor="0.4")
         axes.add_patch(cell)
     axes.text(
-        left - 1, y - 0.45, f"{NOISE_PER_GROUP} noise words", ha="right", va="center"
+        left - 1,
+        y - 0.45,
+        f"{NOISE_PER_GROUP} negative samples",
+        ha="right",
+        va="center",
     )
     label = "times 64 targets (•): one matrix product"
     axes.text(left + NOISE_PER_GROUP + 1, y - 0.45, label, va="center")

@@ -3,8 +3,8 @@ CBOW in Keras, with one shared Embedding layer
 ==============================================
 
 How is a continuous bag of words with negative sampling (Mikolov et al., 2013) written
-in Keras, when the context words, the target word and the noise words all have to go
-through *the same* ``Embedding`` layer? As a functional model with three inputs, in
+in Keras, when the context words, the target word and the negative samples all have to
+go through *the same* ``Embedding`` layer? As a functional model with three inputs, in
 which one layer is called three times.
 """
 

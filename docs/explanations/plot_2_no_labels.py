@@ -152,8 +152,8 @@ report(with_noise)
 # %%
 # All vectors equal would now be wrong for half of the examples. Random words stay far
 # apart, neighbours are closer than these, and the AUC rises instead of falling. That is
-# what the noise words of word2vec are for: they are no refinement but what keeps the
-# vectors from collapsing.
+# what the negative samples of word2vec are for: they are no refinement but what keeps
+# the vectors from collapsing.
 
 TITLES = ["neighbours at 0", "neighbours at 0, random words at 1"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)
@@ -174,10 +174,10 @@ plt.show()
 # Word2vec's continuous bag of words keeps this idea, "neighbours against noise", and
 # makes three choices. The average of all words around a place is compared with the word
 # in its middle, which is faster than word by word. Closeness is a product of vectors,
-# on which a logistic regression tells true from false, so that the noise words have a
-# meaning: the best product of two words is their pointwise mutual information, less a
-# constant (:ref:`sphx_glr_how_it_works_plot_4_offset.py`). And for each target there
-# are several noise words. Its vectors do not collapse:
+# on which a logistic regression tells true from false, so that the negative samples
+# have a meaning: the best product of two words is their pointwise mutual information,
+# less a constant (:ref:`sphx_glr_how_it_works_plot_4_offset.py`). And each target has
+# several negative samples. Its vectors do not collapse:
 
 from sk_cbow import CBOWVectorizer
 

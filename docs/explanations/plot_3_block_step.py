@@ -59,7 +59,7 @@ n_strips, lane_length, n_lanes = strips.shape
 _, n_groups, noise_per_group = maker.shapes.noise_ids
 print(f"{n_strips} strips of {n_lanes} lanes of {lane_length} tokens")
 print(f"{n_groups} groups of {n_lanes * lane_length // n_groups} targets in a strip")
-print(f"{noise_per_group} noise words for a group")
+print(f"{noise_per_group} negative samples for a group")
 
 # %%
 
@@ -82,7 +82,7 @@ plt.show()
 #
 # and gives the number of context words :math:`n_t = S(r)_t` and the average :math:`h_t
 # = S(v)_t / n_t`. With :math:`c_t = 1` where there is a token and :math:`n_t > 0`, a
-# group's noise words :math:`y_1, \ldots, y_m` and weights :math:`w_{tj} = c_t
+# group's negative samples :math:`y_1, \ldots, y_m` and weights :math:`w_{tj} = c_t
 # \frac{k}{m} [y_j \ne x_t]`, which make up for sharing, the loss of a block is
 #
 # .. math::
@@ -123,7 +123,7 @@ def sigmoid(z):
 
 
 def loss_and_gradient(table, token_ids, width, noise_ids, k, with_one_over_n=True):
-    """Loss of a lane whose targets share all noise words, and its gradient."""
+    """Loss of a lane whose targets share all negative samples, and its gradient."""
     is_token = (token_ids != 0).astype(float)[:, None]
     vectors = table[token_ids]  # (n_places, vector_size)
     noise_vectors = table[noise_ids]  # (n_noise, vector_size)

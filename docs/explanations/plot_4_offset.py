@@ -2,9 +2,9 @@ r"""
 The offset log k, which a shared table needs
 ============================================
 
-With noise words alone, one shared ``Embedding`` layer learns poor vectors: two tables,
-one for words as context and one for words as targets, do better. The reason is a
-constant, and when the constant is taken out of the products, one table is as good as
+With negative samples alone, one shared ``Embedding`` layer learns poor vectors: two
+tables, one for words as context and one for words as targets, do better. The reason is
+a constant, and when the constant is taken out of the products, one table is as good as
 two.
 """
 
@@ -14,8 +14,8 @@ two.
 #
 # Levy and Goldberg (2014) asked what negative sampling would converge to if each pair
 # of words could have a product of its own. For words :math:`i` and :math:`j` that occur
-# together :math:`\#(i, j)` times, for :math:`k` noise words per target that are drawn
-# by count, and with :math:`\#(i)` the pairs that have the word and :math:`\#` all
+# together :math:`\#(i, j)` times, for :math:`k` negative samples per target that are
+# drawn by count, and with :math:`\#(i)` the pairs that have the word and :math:`\#` all
 # pairs, it is
 #
 # .. math::
@@ -25,7 +25,7 @@ two.
 #
 # the pointwise mutual information, less a constant. The PMI of words that have nothing
 # to do with each other is 0, and so their product should be :math:`-\log\,k`, which is
-# -1.6 for five noise words. Nearly all pairs of words are of this kind.
+# -1.6 for five negative samples. Nearly all pairs of words are of this kind.
 #
 # Two tables can do this: let all context vectors lean to one side and all target
 # vectors to the other. **One table cannot.** If :math:`n` vectors of length
@@ -158,8 +158,8 @@ plt.show()
 #
 # The whole library with and without the offset, on 5.4 million tokens of English
 # Wikipedia (100 dimensions, 5 epochs, ``document_context=0``, an earlier state with
-# eight noise words for a group): correlations with human judgements of similarity, and
-# the share of analogies answered.
+# eight negative samples per group): correlations with human judgements of similarity,
+# and the share of analogies answered.
 #
 # .. list-table::
 #    :header-rows: 1
