@@ -277,6 +277,7 @@ ANYTHING = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(X=ANYTHING, analyzer=st.sampled_from([None, "word", "char", "char_wb"]))
 @example(X=[[1, float("nan")]], analyzer=None)
 def test_whatever_is_passed_becomes_tokens_or_a_type_error(X, analyzer):

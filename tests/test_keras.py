@@ -61,6 +61,7 @@ def test_cbow_model_of_a_vectorizer_with_two_tables(fitted_with_two_tables):
     np.testing.assert_allclose(outputs["noise_products"], expected[1], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document_context", [0.25, 1])
 def test_cbow_model_with_a_document_context_by_hand(two_topics, small, document_context):
     vectorizer = CBOWVectorizer(**small, document_context=document_context).fit(two_topics[0])
@@ -77,6 +78,7 @@ def test_cbow_model_with_a_document_context_by_hand(two_topics, small, document_
     np.testing.assert_allclose(predicted["noise_products"], hidden @ vectors[7:12].T, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_fitting_again_with_one_table_forgets_the_two(two_topics, small):
     vectorizer = CBOWVectorizer(**small, shared_embedding=False).fit(two_topics[0])
     vectorizer.set_params(shared_embedding=True).fit(two_topics[0])
@@ -118,6 +120,7 @@ def test_cbow_model_from_sizes_and_weights():
         np.testing.assert_allclose(outputs["noise_products"], expected[1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_cbow_model_learns_when_the_user_trains_it():
     # Even words stand among even words, odd ones among odd ones; the noise is any word.
     rng = np.random.default_rng(0)
@@ -137,6 +140,7 @@ def test_cbow_model_learns_when_the_user_trains_it():
     assert history.history["loss"][-1] < 0.9 * history.history["loss"][0]
 
 
+@pytest.mark.slow
 def test_a_head_on_top_of_the_shared_layer_trains(fitted):
     model = cbow_model(fitted)
     embedding = model.get_layer("embedding")

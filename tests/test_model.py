@@ -313,6 +313,7 @@ def train_on(blocks, **options):
     return train(blocks, config, row_inits, **defaults | rates | options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_training_learns(shared):
     tables, _, loss_curve = train_on(small_corpus(), shared_embedding=shared, epochs=3, learning_rate=0.3)

@@ -140,6 +140,7 @@ def test_components_are_the_first_right_singular_vectors(corpus):
     np.testing.assert_allclose(components @ components.T, np.eye(3), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_components_found_in_several_threads_have_the_same_bits_and_restore_the_number_of_blas_threads():
     vectors = np.random.default_rng(0).normal(size=(2000, 120)).astype(np.float32)
     before = [(library["filepath"], library["num_threads"]) for library in threadpool_info()]

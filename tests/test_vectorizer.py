@@ -67,6 +67,7 @@ def test_a_generator_is_read_once_by_fit_and_by_transform(two_topics, fitted, sm
     np.testing.assert_array_equal(vectors, fitted.transform(iter(documents)))
 
 
+@pytest.mark.slow
 def test_a_corpus_on_disk_read_in_tiny_chunks_gives_the_same_vectors(monkeypatch, two_topics, small):
     documents, _ = two_topics
     parameters = small | {"weighting": "idf", "remove_components": 1}
@@ -382,6 +383,7 @@ def test_one_long_document_needs_memory_for_a_chunk_of_it_only(fitted):
 # Other threads
 
 
+@pytest.mark.slow
 def test_a_refit_during_transform_changes_nothing_in_its_result(two_topics, small):
     vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
     expected = vectorizer.transform([["tea"], ["car"]] * 5000)
@@ -703,6 +705,7 @@ def test_every_parameter_has_an_effect(two_topics, fitted, parameters, small):
     assert not np.array_equal(other.embeddings_, fitted.embeddings_)
 
 
+@pytest.mark.slow
 def test_sizes_are_as_asked_for(two_topics, small):
     documents, _ = two_topics
     vectorizer = CBOWVectorizer(**{**small, "vector_size": 5, "max_vocab": 7, "epochs": 2}).fit(documents)

@@ -510,6 +510,7 @@ def test_a_first_line_of_many_short_fields_needs_little_memory(tmp_path):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_loading_needs_little_more_memory_than_what_is_loaded(tmp_path):
     word2vec_format.save(vectorizer_of([f"token{row}" for row in range(40_000)]), tmp_path / "vectors")
     tracemalloc.start()
