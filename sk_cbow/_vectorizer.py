@@ -589,11 +589,11 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return fitted
 
     def _train(self, corpus, previous, rng):
-        blocks = self._block_maker(corpus)
+        blocks = self._block_maker(corpus, corpus.vocabulary.counts, len(corpus.rows))
         row_inits = self._row_inits(corpus.vocabulary.rows, previous)
 
         # Here, because it imports TensorFlow.
-        from sk_cbow._model import AT_START, ModelConfig, Progress, runs_uncompiled, train
+        from sk_cbow._model import AT_START, Progress, runs_uncompiled, train
 
         if runs_uncompiled():
             _warn(
@@ -617,16 +617,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                     saved = SavedTraining(rng_state, progress, trained.tables, trained.accumulators)
                     write_checkpoint(file, identity, saved)
 
-        config = ModelConfig(
-            n_tokens=len(corpus.vocabulary.rows),
-            vector_size=self.vector_size,
-            shared_embedding=self.shared_embedding,
-            negative=self.negative,
-            document_context=self.document_context,
-        )
         return train(
             blocks,
-            config,
+            self._model_config(len(corpus.vocabulary.rows)),
             row_inits,
             epochs=self.epochs,
             learning_rates=(self.learning_rate, 0.0),
@@ -655,8 +648,19 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             "initial vectors": digest(*inits),
         }
 
-    def _block_maker(self, corpus):
-        n_occurrences = len(corpus.rows)
+    def _model_config(self, n_tokens):
+        from sk_cbow._model import ModelConfig
+
+        return ModelConfig(
+            n_tokens=n_tokens,
+            vector_size=self.vector_size,
+            shared_embedding=self.shared_embedding,
+            negative=self.negative,
+            document_context=self.document_context,
+        )
+
+    def _block_maker(self, corpus, counts, n_occurrences):
+        """Blocks of documents; the counts may be those of more documents, and the size of blocks suit more."""
         block_size = default_block_size(n_occurrences)
         if self.batch_size != "auto":
             block_size = min(self.batch_size, max(block_size, n_occurrences))  # more would be padding
@@ -664,8 +668,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             corpus.rows,
             corpus.offsets,
             token_counts=corpus.token_counts,
-            keep_probability=keep_probability(corpus.vocabulary.counts, self.sample),
-            noise_probability=noise_probability(corpus.vocabulary.counts, self.ns_exponent),
+            keep_probability=keep_probability(counts, self.sample),
+            noise_probability=noise_probability(counts, self.ns_exponent),
             window=self.window,
             document_context=self.document_context,
             block_size=block_size,

@@ -8,6 +8,7 @@ workers nor on where tasks run, and a task that was lost with its worker is run 
 Dask comes with ``pip install "sk_cbow[dask]"``.
 """
 
+import itertools
 from contextlib import contextmanager
 from numbers import Integral
 from typing import ClassVar, NamedTuple
@@ -15,11 +16,10 @@ from weakref import WeakSet
 
 import numpy as np
 
-from sk_cbow._blocks import BlockMaker, default_block_size, default_strip_size, keep_probability, noise_probability
 from sk_cbow._documents import token_lists
 from sk_cbow._merging import Tables, applied, change_between, merged
 from sk_cbow._start import RowInit
-from sk_cbow._vectorizer import LARGEST_INT, CBOWVectorizer, Range, fitted_view
+from sk_cbow._vectorizer import LARGEST_INT, TRAINING_PARAMETERS, CBOWVectorizer, Range, fitted_view
 from sk_cbow._vocabulary import (
     Corpus,
     IntegerFile,
@@ -288,24 +288,19 @@ components_, loss_curve_, n_iter_
 
     def _train(self, corpus, previous, rng):
         row_inits = self._row_inits(corpus.vocabulary.rows, previous)
-        options = {
-            name: getattr(self, name)
-            for name in ("vector_size", "window", "document_context", "sample", "negative", "ns_exponent", "batch_size")
-        } | {
-            "shared_embedding": self.shared_embedding,
-            "learning_rate": self.learning_rate,
-            "n_rounds": self.epochs * self.n_rounds,
-            "part_size": corpus.n_occurrences // len(corpus.parts),
-            "seed": rng.integers(2**63, size=2).tolist(),
-        }
+        # Parameters only: what else a vectorizer holds stays here.
+        settings = CBOWVectorizer(**{name: getattr(self, name) for name in TRAINING_PARAMETERS})
+        part_size = corpus.n_occurrences // len(corpus.parts)
+        seed = rng.integers(2**63, size=2).tolist()
         with _submit() as submit:
             counts = submit(getattr, corpus.on_workers, "counts")
-            tables = submit(_initial_tables, len(corpus.vocabulary.rows), row_inits, options)
-            for number in range(options["n_rounds"]):
-                epoch, round_ = divmod(number, self.n_rounds)
+            tables = submit(_initial_tables, len(corpus.vocabulary.rows), self.vector_size, row_inits, seed)
+            for epoch, round_ in itertools.product(range(self.epochs), range(self.n_rounds)):
                 changes = [
-                    submit(_change, tables, part, counts, options, (epoch, round_, self.n_rounds, part_number))
-                    for part_number, part in enumerate(corpus.parts)
+                    submit(
+                        _change, tables, part, counts, settings, part_size, seed, (epoch, number, round_), self.n_rounds
+                    )
+                    for number, part in enumerate(corpus.parts)
                 ]
                 tables = submit(applied, tables, _tree(submit, merged, changes))
             trained = tables.result()
@@ -491,14 +486,14 @@ def _of_chunks(part, function, *arguments):
     return part.total(function, *arguments)
 
 
-def _initial_tables(n_tokens, row_inits, options):
+def _initial_tables(n_tokens, vector_size, row_inits, seed):
     """Random vectors, uniform in +-0.5 / vector_size, as in word2vec.c, and the rows that do not start at random."""
-    rng = np.random.default_rng(options["seed"])
+    rng = np.random.default_rng(seed)
     tables = Tables([], [])
     for inits in row_inits:
-        vectors = rng.random((n_tokens, options["vector_size"]), np.float32)
+        vectors = rng.random((n_tokens, vector_size), np.float32)
         vectors -= 0.5
-        vectors /= options["vector_size"]
+        vectors /= vector_size
         accumulators = np.zeros(n_tokens, np.float32)
         for init in inits:
             vectors[init.rows], accumulators[init.rows] = init.vectors, init.accumulators
@@ -507,48 +502,30 @@ def _initial_tables(n_tokens, row_inits, options):
     return tables
 
 
-def _change(tables, part, counts, options, place):
+def _change(tables, part, counts, settings, part_size, seed, place, n_rounds):
     """Train on a part's documents of one round, and tell what that would change."""
-    from sk_cbow._model import ModelConfig, train  # here, because it imports TensorFlow
+    from sk_cbow._model import train  # here, because it imports TensorFlow
 
-    epoch, round_, n_rounds, part_number = place
-    order = np.random.default_rng([*options["seed"], epoch, part_number]).permutation(part.n_documents)
-    rows, offsets = _documents_of(part, order[round_::n_rounds])
-    block_size = options["batch_size"]
-    part_size = options["part_size"]
-    if block_size == "auto":
-        block_size = default_block_size(part_size)
-    block_size = min(block_size, max(default_block_size(part_size), part_size))  # more would be padding
-    blocks = BlockMaker(
-        rows,
-        offsets,
-        token_counts=np.bincount(rows, minlength=len(counts)),
-        keep_probability=keep_probability(counts, options["sample"]),
-        noise_probability=noise_probability(counts, options["ns_exponent"]),
-        window=options["window"],
-        document_context=options["document_context"],
-        block_size=block_size,
-        strip_size=default_strip_size(options["vector_size"]),
-    )
-    names = ("vector_size", "shared_embedding", "negative", "document_context")
-    config = ModelConfig(n_tokens=len(counts), **{name: options[name] for name in names})
-    every_row = np.arange(len(counts))
+    epoch, part_number, round_ = place
+    order = np.random.default_rng([*seed, epoch, part_number]).permutation(part.n_documents)
+    corpus = _documents_of(part, order[round_::n_rounds])
     first, last = (
-        options["learning_rate"] * (1 - (epoch * n_rounds + number) / options["n_rounds"])
+        settings.learning_rate * (1 - (epoch * n_rounds + number) / (settings.epochs * n_rounds))
         for number in (round_, round_ + 1)
     )
+    every_row = np.arange(len(counts))
     trained = train(
-        blocks,
-        config,
+        settings._block_maker(corpus, counts, part_size),
+        settings._model_config(len(counts)),
         [[RowInit(every_row, *values)] for values in zip(tables.vectors, tables.accumulators, strict=True)],
         epochs=1,
         learning_rates=(first, last),
-        rng=np.random.default_rng([*options["seed"], epoch, part_number, round_]),
+        rng=np.random.default_rng([*seed, *place]),
         callbacks=None,
         verbose=0,
     )
     (loss,) = trained.loss_curve
-    n_targets = len(rows) if loss else 0  # about; 0 where subsampling has left none
+    n_targets = len(corpus.rows) if loss else 0  # about; 0 where subsampling has left none
     return change_between(tables, Tables(*trained[:2]), loss * n_targets, n_targets)
 
 
@@ -556,4 +533,5 @@ def _documents_of(part, documents):
     starts = part.offsets[documents]
     lengths = part.offsets[documents + 1] - starts
     offsets = np.concatenate(([0], np.cumsum(lengths)))
-    return part.rows[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)], offsets
+    rows = part.rows[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)]
+    return Corpus(None, np.bincount(rows, minlength=len(part.token_counts)), rows, offsets)
