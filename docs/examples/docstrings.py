@@ -54,7 +54,9 @@ def few_of_each(rows, subpackages, most, seed):
     """At most so many rows of each subpackage, drawn from the rows that are given."""
     drawn = np.random.default_rng(seed).permutation(rows)
     names = np.unique(subpackages[rows])
-    return np.concatenate([drawn[subpackages[drawn] == name][:most] for name in names])
+    return np.concatenate(
+        [drawn[subpackages[drawn] == name][:most] for name in names]
+    )
 
 
 def _public_modules(package):

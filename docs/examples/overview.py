@@ -40,11 +40,16 @@ def main():
     document_vectors = vectorizer.fit_transform(documents)
 
     figure, (left, middle, right) = plt.subplots(
-        1, 3, figsize=(13, 4.3), layout="constrained", width_ratios=[0.8, 1.1, 1]
+        1,
+        3,
+        figsize=(13, 4.3),
+        layout="constrained",
+        width_ratios=[0.8, 1.1, 1],
     )
     figure.get_layout_engine().set(wspace=0.08)
     lines = [
-        first_line(docstrings[np.flatnonzero(subpackages == name)[5]]) for name in SHOWN
+        first_line(docstrings[np.flatnonzero(subpackages == name)[5]])
+        for name in SHOWN
     ]
     draw_documents(left, lines)
     draw_words(middle, vectorizer)
@@ -62,9 +67,15 @@ def main():
 def draw_documents(axes, lines):
     for number, line in enumerate(lines):
         text = "\n".join(
-            textwrap.wrap(" ".join(line.split()), 40, max_lines=2, placeholder=" …")
+            textwrap.wrap(
+                " ".join(line.split()), 40, max_lines=2, placeholder=" …"
+            )
         )
-        box = {"boxstyle": "round,pad=0.5", "facecolor": "0.95", "edgecolor": "0.7"}
+        box = {
+            "boxstyle": "round,pad=0.5",
+            "facecolor": "0.95",
+            "edgecolor": "0.7",
+        }
         axes.text(0, -number, text, va="center", fontsize=9.5, bbox=box)
     axes.set(xlim=(-0.03, 1), ylim=(0.6 - len(lines), 0.6))
 
@@ -110,7 +121,12 @@ def draw_map_of_documents(axes, document_vectors, subpackages):
             ha="center",
             weight="bold",
             fontsize=10,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1},
+            bbox={
+                "facecolor": "white",
+                "edgecolor": "none",
+                "alpha": 0.75,
+                "pad": 1,
+            },
         )
 
 

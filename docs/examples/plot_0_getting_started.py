@@ -21,17 +21,27 @@ import pandas as pd
 
 MODULES = [
     *["numpy.fft", "numpy.linalg", "numpy.random"],
-    *["scipy.ndimage", "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.stats"],
+    *[
+        "scipy.ndimage",
+        "scipy.optimize",
+        "scipy.signal",
+        "scipy.sparse",
+        "scipy.stats",
+    ],
     *["sklearn.cluster", "sklearn.linear_model", "sklearn.metrics"],
     "sklearn.preprocessing",
 ]
 
 rows = []
 for module in MODULES:
-    for name, thing in inspect.getmembers(importlib.import_module(module), callable):
+    for name, thing in inspect.getmembers(
+        importlib.import_module(module), callable
+    ):
         rows.append((name, inspect.getdoc(thing) or "", module))
 data = pd.DataFrame(rows, columns=["name", "text", "module"])
-data = data[data["text"].str.len() > 200].drop_duplicates("text", ignore_index=True)
+data = data[data["text"].str.len() > 200].drop_duplicates(
+    "text", ignore_index=True
+)
 print(data.shape)
 data.head()
 
@@ -87,7 +97,10 @@ for name, pipeline in {"averages": averages, "tf-idf": tfidf}.items():
 # all texts, which need no labels; the classifiers see 36 of them, in twenty draws.
 
 few = StratifiedShuffleSplit(20, train_size=3 * len(MODULES), random_state=0)
-for name, (*steps, classifier) in {"averages": averages, "tf-idf": tfidf}.items():
+for name, (*steps, classifier) in {
+    "averages": averages,
+    "tf-idf": tfidf,
+}.items():
     features = make_pipeline(*steps).fit_transform(data["text"])
     scores = cross_val_score(classifier, features, data["module"], cv=few)
     print(f"{name:>8}: {scores.mean():.3f} ± {scores.std():.3f}")
@@ -110,7 +123,9 @@ for query in [
     similarities = cosine_similarity(vectorizer.transform([query]), vectors)[0]
     print(f"{query}:")
     for row in similarities.argsort()[:-4:-1]:
-        print(f"    {similarities[row]:.2f} {data['module'][row]}.{data['name'][row]}")
+        print(
+            f"    {similarities[row]:.2f} {data['module'][row]}.{data['name'][row]}"
+        )
 
 # %%
 # Save and load
@@ -126,4 +141,8 @@ from pathlib import Path
 path = Path(tempfile.mkdtemp()) / "vectorizer.pickle"
 path.write_bytes(pickle.dumps(vectorizer))
 loaded = pickle.loads(path.read_bytes())
-print((loaded.transform(data["text"]) == vectors).all(), path.stat().st_size, "bytes")
+print(
+    (loaded.transform(data["text"]) == vectors).all(),
+    path.stat().st_size,
+    "bytes",
+)

@@ -30,7 +30,10 @@ dishes = [rng.choice(products[10:], 8, replace=False) for _ in range(40)]
 
 def basket():
     wanted = np.concatenate(
-        [dishes[number] for number in rng.choice(40, rng.integers(1, 3), replace=False)]
+        [
+            dishes[number]
+            for number in rng.choice(40, rng.integers(1, 3), replace=False)
+        ]
     )
     bought = wanted[rng.random(len(wanted)) < 0.7]
     return rng.permutation(
@@ -60,9 +63,9 @@ vectorizer = CBOWVectorizer(
 ).fit(train)
 
 product = int(dishes[0][0])
-together = {int(other) for dish in dishes if product in dish for other in dish} - {
-    product
-}
+together = {
+    int(other) for dish in dishes if product in dish for other in dish
+} - {product}
 print(f"nearest to product {product} (* is in a dish with it):")
 for other, cosine in vectorizer.most_similar(product, topn=8):
     print(f"   {other}{'*' if other in together else ' '} {cosine:.2f}")
@@ -87,13 +90,22 @@ sales = np.tile(-np.arange(nearness.shape[1], dtype=float), (len(left), 1))
 sales[:, [vectorizer.vocabulary_[product] for product in staples]] = -np.inf
 numbers_shown = np.arange(1, 31)
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-for name, scores in [("nearest to the basket", nearness), ("best sellers", sales)]:
-    for row, basket in enumerate(left):  # what is there already is not recommended
-        scores[row, [vectorizer.vocabulary_[product] for product in basket]] = -np.inf
+for name, scores in [
+    ("nearest to the basket", nearness),
+    ("best sellers", sales),
+]:
+    for row, basket in enumerate(
+        left
+    ):  # what is there already is not recommended
+        scores[
+            row, [vectorizer.vocabulary_[product] for product in basket]
+        ] = -np.inf
     score_of_hidden = scores[np.arange(len(left)), hidden]
     rank = (scores > score_of_hidden[:, None]).sum(axis=1)
     share = [(rank < n).mean() for n in numbers_shown]
-    print(f"{name}: the missing product is among ten of {share[9]:.0%} of the baskets")
+    print(
+        f"{name}: the missing product is among ten of {share[9]:.0%} of the baskets"
+    )
     axes.plot(numbers_shown, share, label=name)
 axes.set(xlabel="products recommended", ylabel="share of baskets", ylim=(0, 1))
 axes.set_title("The missing product is among those recommended")

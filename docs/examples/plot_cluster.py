@@ -37,7 +37,9 @@ def accuracy(vectors):
 
 
 scores = {
-    "no cluster": accuracy(CBOWVectorizer(random_state=0).fit_transform(documents))
+    "no cluster": accuracy(
+        CBOWVectorizer(random_state=0).fit_transform(documents)
+    )
 }
 
 # %%
@@ -49,17 +51,24 @@ scores = {
 
 with (
     LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address=":0",
     ) as cluster,
     Client(cluster),
 ):
     bag = dask.bag.from_sequence(documents, npartitions=8)
     for n_parts in (2, 4):
-        vectorizer = DaskCBOWVectorizer(n_parts=n_parts, random_state=0).fit(bag)
+        vectorizer = DaskCBOWVectorizer(n_parts=n_parts, random_state=0).fit(
+            bag
+        )
         scores[f"{n_parts} parts"] = accuracy(vectorizer.transform(documents))
 
 for name, values in scores.items():
-    print(f"{name:>12}: {np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})")
+    print(
+        f"{name:>12}: {np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+    )
 
 # %%
 # Points are the five folds.

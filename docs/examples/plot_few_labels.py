@@ -41,7 +41,9 @@ labels = subpackages[common]
 n_tokens = sum(map(len, documents))
 print(f"{len(documents)} documents, {n_tokens / 1e6:.1f} million tokens")
 mean_length = np.mean([len(line) for line in lines])
-print(f"{len(lines)} lines of {mean_length:.0f} tokens, {len(set(labels))} classes")
+print(
+    f"{len(lines)} lines of {mean_length:.0f} tokens, {len(set(labels))} classes"
+)
 
 # %%
 # Three vectorizers read all documents, and none of them sees a label: tf-idf, the same
@@ -54,7 +56,9 @@ vectorizers = {
         Normalizer(),
     ),
     "tf-idf": tfidf,
-    "LSA": make_pipeline(tfidf, TruncatedSVD(100, random_state=0), Normalizer()),
+    "LSA": make_pipeline(
+        tfidf, TruncatedSVD(100, random_state=0), Normalizer()
+    ),
 }
 vectors = {
     name: vectorizer.fit(documents).transform(lines)
@@ -95,7 +99,9 @@ for name, values in accuracy.items():
 axes.set_xscale("log")
 axes.set_xticks(numbers_of_labels, numbers_of_labels)
 axes.minorticks_off()
-axes.set(xlabel="labelled lines of each class", ylabel="accuracy on the other half")
+axes.set(
+    xlabel="labelled lines of each class", ylabel="accuracy on the other half"
+)
 axes.grid(alpha=0.3)
 axes.legend()
 plt.show()

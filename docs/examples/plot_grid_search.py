@@ -25,7 +25,9 @@ common = rows_of_common(subpackages)
 documents = [tokens(docstrings[row])[:40] for row in common]
 labels = subpackages[common]
 n_tokens = sum(map(len, documents))
-print(f"{len(documents)} documents, {n_tokens} tokens, {len(set(labels))} classes")
+print(
+    f"{len(documents)} documents, {n_tokens} tokens, {len(set(labels))} classes"
+)
 
 # %%
 # For each split, the pipeline trains new vectors on the training documents only. The
@@ -60,7 +62,9 @@ for window in windows:
     axes.errorbar(
         results["param_cbowvectorizer__epochs"][is_shown].astype(int),
         results["mean_test_score"][is_shown],
-        results["std_test_score"][is_shown],  # of two folds, half their difference
+        results["std_test_score"][
+            is_shown
+        ],  # of two folds, half their difference
         marker="o",
         capsize=3,
         label=f"window {window}",

@@ -27,7 +27,9 @@ train = few_of_each(rows, subpackages, 5, seed=0)
 test = np.setdiff1d(rows, train)
 names = np.unique(subpackages[rows])
 y = np.searchsorted(names, subpackages)
-print(f"{len(train)} labelled documents, {len(names)} classes, {len(test)} for testing")
+print(
+    f"{len(train)} labelled documents, {len(names)} classes, {len(test)} for testing"
+)
 
 # %%
 # The vectorizer learns from all documents, without labels. ``encode`` turns documents
@@ -44,7 +46,9 @@ print(ids.shape, ids[0][:8])
 
 def accuracy_curve(embedding):
     keras.utils.set_random_seed(0)
-    embedding.mask_zero = False  # recurrent layers know masks, convolutions do not
+    embedding.mask_zero = (
+        False  # recurrent layers know masks, convolutions do not
+    )
     model = keras.Sequential(
         [
             embedding,
@@ -62,7 +66,9 @@ def accuracy_curve(embedding):
     curve = []
     for _ in range(6):
         model.fit(ids[train], y[train], batch_size=16, epochs=5, verbose=0)
-        curve.append(model.evaluate(ids[test], y[test], batch_size=512, verbose=0)[1])
+        curve.append(
+            model.evaluate(ids[test], y[test], batch_size=512, verbose=0)[1]
+        )
     return curve
 
 
@@ -77,7 +83,9 @@ for name, layer in layers.items():
     curve = accuracy_curve(layer)
     print(f"{name:>26}: {curve[-1]:.3f}")
     axes.plot(np.arange(1, 7) * 5, curve, marker="o", label=name)
-axes.set(xlabel="epochs", ylabel="accuracy on documents without label", ylim=(0, 1))
+axes.set(
+    xlabel="epochs", ylabel="accuracy on documents without label", ylim=(0, 1)
+)
 axes.grid(alpha=0.3)
 axes.legend()
 plt.show()

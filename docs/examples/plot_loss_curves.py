@@ -56,7 +56,10 @@ def say(epoch, logs):
     print(f"epoch {epoch + 1:2}: loss {logs['loss']:.3f}")
 
 
-callbacks = [EarlyStopping("loss", min_delta=0.01), LambdaCallback(on_epoch_end=say)]
+callbacks = [
+    EarlyStopping("loss", min_delta=0.01),
+    LambdaCallback(on_epoch_end=say),
+]
 vectorizer = CBOWVectorizer(epochs=40, callbacks=callbacks, random_state=0)
 vectorizer.fit(documents)
 print(f"stopped after {vectorizer.n_iter_} of {vectorizer.epochs} epochs")

@@ -39,7 +39,9 @@ for library, documents in arrivals.items():
         for table in (before, vectorizer.embeddings_[: len(before)])
     ]
     moved.append((unit[0] * unit[1]).sum(axis=1))
-    print(f"after {library}: {n_words[-1]} words, {vectorizer.n_iter_} epochs in all")
+    print(
+        f"after {library}: {n_words[-1]} words, {vectorizer.n_iter_} epochs in all"
+    )
     for word in words:
         if word in vectorizer.vocabulary_:
             print(f"{word:>12}:", *dict(vectorizer.most_similar(word, topn=6)))

@@ -27,7 +27,16 @@ print(f"{n_words} words have vectors of length {vector_size}")
 # Neighbours by cosine
 # --------------------
 
-seeds = ["matrix", "gaussian", "optimizer", "image", "tree", "fft", "cluster", "plot"]
+seeds = [
+    "matrix",
+    "gaussian",
+    "optimizer",
+    "image",
+    "tree",
+    "fft",
+    "cluster",
+    "plot",
+]
 for seed in seeds:
     print(f"{seed:>9}:", *dict(vectorizer.most_similar(seed, topn=6)))
 
@@ -40,8 +49,13 @@ for positive, negative in [
     (["fit", "predict"], []),
     (["sine", "cosh"], ["cosine"]),
 ]:
-    question = " + ".join(positive) + "".join(f" - {token}" for token in negative)
-    print(f"{question}:", *dict(vectorizer.most_similar(positive, negative, topn=4)))
+    question = " + ".join(positive) + "".join(
+        f" - {token}" for token in negative
+    )
+    print(
+        f"{question}:",
+        *dict(vectorizer.most_similar(positive, negative, topn=4)),
+    )
 
 # %%
 # A map
@@ -53,11 +67,18 @@ for positive, negative in [
 
 shown = {}
 for number, seed in enumerate(seeds):
-    for token in [seed, *(token for token, _ in vectorizer.most_similar(seed, topn=6))]:
+    for token in [
+        seed,
+        *(token for token, _ in vectorizer.most_similar(seed, topn=6)),
+    ]:
         shown.setdefault(token, number)
-vectors = vectorizer.embeddings_[[vectorizer.vocabulary_[token] for token in shown]]
+vectors = vectorizer.embeddings_[
+    [vectorizer.vocabulary_[token] for token in shown]
+]
 unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-points, _ = smacof(euclidean_distances(unit), init=PCA(2).fit_transform(unit), n_init=1)
+points, _ = smacof(
+    euclidean_distances(unit), init=PCA(2).fit_transform(unit), n_init=1
+)
 
 figure, axes = plt.subplots(figsize=(9, 7))
 axes.scatter(*points.T, s=0)

@@ -46,18 +46,24 @@ def main():
     print(
         f"{len(documents)} docstrings, {n_tokens / 1e6:.1f} million tokens, for example"
     )
-    print(f"{docstrings[-1][:60]!r}… of {labels[-1]}, as tokens {documents[-1][:6]}…")
+    print(
+        f"{docstrings[-1][:60]!r}… of {labels[-1]}, as tokens {documents[-1][:6]}…"
+    )
 
     rows = rows_of_common(labels)
     n_classes = len(set(labels[rows]))
-    print(f"{len(rows)} of them are of the {n_classes} subpackages to be told apart")
+    print(
+        f"{len(rows)} of them are of the {n_classes} subpackages to be told apart"
+    )
     rows_train, rows_test = train_test_split(
         rows, test_size=0.25, stratify=labels[rows], random_state=0
     )
     train, y_train = [documents[row] for row in rows_train], labels[rows_train]
     test, y_test = [documents[row] for row in rows_test], labels[rows_test]
 
-    say("Fitting a Pipeline of CBOWVectorizer, StandardScaler and LogisticRegression")
+    say(
+        "Fitting a Pipeline of CBOWVectorizer, StandardScaler and LogisticRegression"
+    )
     pipeline = make_pipeline(
         CBOWVectorizer(vector_size=100, window=5, random_state=0, verbose=1),
         StandardScaler(),
@@ -70,14 +76,19 @@ def main():
     say("Searching two hyperparameters of the embedding with GridSearchCV")
     search = GridSearchCV(
         pipeline.set_params(cbowvectorizer__verbose=0),
-        {"cbowvectorizer__window": [2, 10], "cbowvectorizer__vector_size": [50, 100]},
+        {
+            "cbowvectorizer__window": [2, 10],
+            "cbowvectorizer__vector_size": [50, 100],
+        },
         cv=2,
         verbose=2,
     )
     search.fit(train, y_train)
     print("vector_size  window  accuracy")
     for parameters, accuracy in zip(
-        search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
+        search.cv_results_["params"],
+        search.cv_results_["mean_test_score"],
+        strict=True,
     ):
         vector_size, window = (
             parameters["cbowvectorizer__vector_size"],
@@ -88,10 +99,12 @@ def main():
     accuracy = best.score(test, y_test)
     print(f"Accuracy of the best on the docstrings left out: {accuracy:.3f}")
 
-    say("Learning without labels from all docstrings, with more epochs, a wider window")
-    vectorizer = CBOWVectorizer(epochs=10, window=10, random_state=0, verbose=2).fit(
-        documents
+    say(
+        "Learning without labels from all docstrings, with more epochs, a wider window"
     )
+    vectorizer = CBOWVectorizer(
+        epochs=10, window=10, random_state=0, verbose=2
+    ).fit(documents)
     print("Neighbours of some words:")
     for word in ["matrix", "gaussian", "layer", "optimizer", "plot"]:
         neighbours = ", ".join(
@@ -99,7 +112,9 @@ def main():
         )
         print(f"{word:>10}: {neighbours}")
 
-    say("Using few labels: which subpackage is it, told from a first line alone?")
+    say(
+        "Using few labels: which subpackage is it, told from a first line alone?"
+    )
     print("Both vectorizers have read all docstrings.")
     print("Logistic regression sees so many labelled first lines:")
     tfidf = TfidfVectorizer(analyzer=list, sublinear_tf=True).fit(documents)
@@ -138,10 +153,16 @@ def say(what):
     print(f"\n== {what}", flush=True)
 
 
-def compare_with_few_labels(vectorizers, documents, labels, rows_train, rows_test):
+def compare_with_few_labels(
+    vectorizers, documents, labels, rows_train, rows_test
+):
     """Print accuracies, each the mean over three draws of the labelled documents."""
-    print("labels per subpackage" + "".join(f"{name:>9}" for name in vectorizers))
-    vectors = [vectorizer.transform(documents) for vectorizer in vectorizers.values()]
+    print(
+        "labels per subpackage" + "".join(f"{name:>9}" for name in vectorizers)
+    )
+    vectors = [
+        vectorizer.transform(documents) for vectorizer in vectorizers.values()
+    ]
     for n_labels in [1, 2, 5, 10, 20]:
         accuracies = np.zeros((3, len(vectors)))
         for draw in range(len(accuracies)):
@@ -157,7 +178,9 @@ def compare_with_few_labels(vectorizers, documents, labels, rows_train, rows_tes
                 )
         print(
             f"{n_labels:21}"
-            + "".join(f"{accuracy:9.3f}" for accuracy in accuracies.mean(axis=0))
+            + "".join(
+                f"{accuracy:9.3f}" for accuracy in accuracies.mean(axis=0)
+            )
         )
 
 

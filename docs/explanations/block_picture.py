@@ -3,7 +3,10 @@
 import matplotlib.pyplot as plt
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-PIECE, TARGET = slice(8, 24), 10  # of the first lane, near the end of a document
+PIECE, TARGET = (
+    slice(8, 24),
+    10,
+)  # of the first lane, near the end of a document
 NOISE_PER_GROUP = 12
 
 
@@ -28,8 +31,18 @@ def draw_block(strips, n_groups):
             -7,
             64,
         ),
-        (middle, "Contexts are shifts: moved copies add up to all contexts", -10, 24),
-        (bottom, f"Noise is shared: every {n_groups}th place is one group", -7, 64),
+        (
+            middle,
+            "Contexts are shifts: moved copies add up to all contexts",
+            -10,
+            24,
+        ),
+        (
+            bottom,
+            f"Noise is shared: every {n_groups}th place is one group",
+            -7,
+            64,
+        ),
     ]:
         axes.set_title(title, loc="left")
         axes.autoscale_view()
@@ -81,7 +94,9 @@ def draw_noise(axes, strip, n_groups):
             axes.add_patch(ConnectionPatch(*ends, "data", "data", color="0.6"))
     left = centre - NOISE_PER_GROUP / 2
     for number in range(NOISE_PER_GROUP):
-        cell = Rectangle((left + number, y), 1, -0.9, facecolor="0.85", edgecolor="0.4")
+        cell = Rectangle(
+            (left + number, y), 1, -0.9, facecolor="0.85", edgecolor="0.4"
+        )
         axes.add_patch(cell)
     axes.text(
         left - 1,

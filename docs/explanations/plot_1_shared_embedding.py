@@ -33,7 +33,9 @@ id_of = {token: number for number, token in enumerate(vocabulary, start=1)}
 
 stream = [0] * WINDOW
 for tokens in documents:
-    stream += [id_of[token] for token in tokens if token in id_of] + [0] * WINDOW
+    stream += [id_of[token] for token in tokens if token in id_of] + [
+        0
+    ] * WINDOW
 stream = np.array(stream)
 n_tokens = sum(map(len, documents))
 print(f"{n_tokens} tokens, {len(vocabulary)} words in the vocabulary")
@@ -65,14 +67,19 @@ def examples(rng):
     widths = rng.integers(1, WINDOW, len(positions), endpoint=True)
     context[np.abs(distances) > widths[:, None]] = 0
     noise = (
-        rng.choice(len(vocabulary), (len(positions), NEGATIVE), p=noise_probability) + 1
+        rng.choice(
+            len(vocabulary), (len(positions), NEGATIVE), p=noise_probability
+        )
+        + 1
     )
     return kept[positions][:, None], context, noise
 
 
 targets, contexts, noise = examples(np.random.default_rng(0))
 shown = contexts[1000].tolist()
-print("context:", *(vocabulary[number - 1] if number else "-" for number in shown))
+print(
+    "context:", *(vocabulary[number - 1] if number else "-" for number in shown)
+)
 print("target: ", vocabulary[targets[1000, 0] - 1])
 print("noise:  ", *(vocabulary[number - 1] for number in noise[1000]))
 
@@ -102,18 +109,25 @@ print("noise:  ", *(vocabulary[number - 1] for number in noise[1000]))
 
 word_index = keras.Input((1,), dtype="int32", name="word_index")
 context = keras.Input((2 * WINDOW,), dtype="int32", name="context")
-negative_samples = keras.Input((NEGATIVE,), dtype="int32", name="negative_samples")
+negative_samples = keras.Input(
+    (NEGATIVE,), dtype="int32", name="negative_samples"
+)
 
 embedding = keras.layers.Embedding(
     len(vocabulary) + 1, VECTOR_SIZE, mask_zero=True, name="embedding"
 )
 hidden = keras.layers.GlobalAveragePooling1D()(embedding(context))
 word_product = keras.layers.Dot(axes=(2, 1))([embedding(word_index), hidden])
-noise_products = keras.layers.Dot(axes=(2, 1))([embedding(negative_samples), hidden])
+noise_products = keras.layers.Dot(axes=(2, 1))(
+    [embedding(negative_samples), hidden]
+)
 logits = keras.layers.Concatenate()([word_product, noise_products])
 
 model = keras.Model([word_index, context, negative_samples], logits)
-print("layers with weights:", [layer.name for layer in model.layers if layer.weights])
+print(
+    "layers with weights:",
+    [layer.name for layer in model.layers if layer.weights],
+)
 print("outputs:", tuple(logits.shape), "first the word's, then the noise's")
 
 # %%
@@ -124,7 +138,8 @@ print("outputs:", tuple(logits.shape), "first the word's, then the noise's")
 # outputs, so that guessing would be log 2 = 0.693.
 
 model.compile(
-    keras.optimizers.Adam(0.003), keras.losses.BinaryCrossentropy(from_logits=True)
+    keras.optimizers.Adam(0.003),
+    keras.losses.BinaryCrossentropy(from_logits=True),
 )
 rng = np.random.default_rng(0)
 losses, seconds = [], []

@@ -45,12 +45,16 @@ pairs = pairs[pairs[:, 0] != pairs[:, 1]]
 rng = np.random.default_rng(0)
 rng.shuffle(pairs)
 held_out, pairs = pairs[: len(pairs) // 10], pairs[len(pairs) // 10 :]
-print(f"{len(pairs)} pairs of neighbours among {len(vocabulary)} words, for example:")
+print(
+    f"{len(pairs)} pairs of neighbours among {len(vocabulary)} words, for example:"
+)
 print(*(f"{vocabulary[left]}/{vocabulary[right]}" for left, right in pairs[:6]))
 
 
 def random_pairs(n):
-    return rng.choice(len(vocabulary), (n, 2), p=counts**0.75 / (counts**0.75).sum())
+    return rng.choice(
+        len(vocabulary), (n, 2), p=counts**0.75 / (counts**0.75).sum()
+    )
 
 
 strangers = random_pairs(len(held_out))
@@ -70,7 +74,9 @@ def squared_distance(left, right):
 
 def train(pairs, targets):
     """Train a table of vectors; return its state at first and after each epoch."""
-    keras.utils.set_random_seed(0)  # in a script; a library has no business to set it
+    keras.utils.set_random_seed(
+        0
+    )  # in a script; a library has no business to set it
     left, right = (
         keras.Input((), dtype="int32", name=name) for name in ("left", "right")
     )
@@ -123,7 +129,9 @@ def report(tables):
     )
     for epoch, vectors in enumerate(tables):
         near, far, cosine, auc = measures(vectors)
-        print(f"{epoch:5}  {near:22.4f}  {far:15.4f}  {cosine:22.3f}  {auc:.3f}")
+        print(
+            f"{epoch:5}  {near:22.4f}  {far:15.4f}  {cosine:22.3f}  {auc:.3f}"
+        )
 
 
 report(naive)
@@ -156,9 +164,15 @@ report(with_noise)
 # the vectors from collapsing.
 
 TITLES = ["neighbours at 0", "neighbours at 0, random words at 1"]
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)
-for subplot, tables, title in zip(axes, [naive, with_noise], TITLES, strict=True):
-    near, far, cosine, _ = np.transpose([measures(vectors) for vectors in tables])
+figure, axes = plt.subplots(
+    1, 2, figsize=(9, 3.6), layout="constrained", sharey=True
+)
+for subplot, tables, title in zip(
+    axes, [naive, with_noise], TITLES, strict=True
+):
+    near, far, cosine, _ = np.transpose(
+        [measures(vectors) for vectors in tables]
+    )
     subplot.plot(near, label="distance of neighbours")
     subplot.plot(far, label="distance of random words")
     subplot.plot(cosine, "--", label="cosine of random words")

@@ -58,7 +58,9 @@ strips = blocks.token_ids[0]  # (n_strips, lane_length, n_lanes)
 n_strips, lane_length, n_lanes = strips.shape
 _, n_groups, noise_per_group = maker.shapes.noise_ids
 print(f"{n_strips} strips of {n_lanes} lanes of {lane_length} tokens")
-print(f"{n_groups} groups of {n_lanes * lane_length // n_groups} targets in a strip")
+print(
+    f"{n_groups} groups of {n_lanes * lane_length // n_groups} targets in a strip"
+)
 print(f"{noise_per_group} negative samples for a group")
 
 # %%
@@ -122,7 +124,9 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def loss_and_gradient(table, token_ids, width, noise_ids, k, with_one_over_n=True):
+def loss_and_gradient(
+    table, token_ids, width, noise_ids, k, with_one_over_n=True
+):
     """Loss of a lane whose targets share all negative samples, and its gradient."""
     is_token = (token_ids != 0).astype(float)[:, None]
     vectors = table[token_ids]  # (n_places, vector_size)
@@ -139,7 +143,10 @@ def loss_and_gradient(table, token_ids, width, noise_ids, k, with_one_over_n=Tru
         weight * np.logaddexp(0, noise_logit)
     ).sum()
 
-    error, noise_error = is_target * (sigmoid(logit) - 1), weight * sigmoid(noise_logit)
+    error, noise_error = (
+        is_target * (sigmoid(logit) - 1),
+        weight * sigmoid(noise_logit),
+    )
     hidden_gradient = error * vectors + noise_error @ noise_vectors
     share = one_over_n if with_one_over_n else 1
     place_gradient = error * hidden + is_token * shift_sum(
@@ -162,7 +169,12 @@ rng = np.random.default_rng(0)
 table = rng.normal(scale=0.5, size=(7, 3))
 table[0] = 0  # padding
 lane = np.array([0, 0, 1, 2, 3, 1, 4, 0, 0, 5, 6, 2, 0, 0])
-arguments = {"token_ids": lane, "width": 2, "noise_ids": np.array([1, 4, 6]), "k": 5}
+arguments = {
+    "token_ids": lane,
+    "width": 2,
+    "noise_ids": np.array([1, 4, 6]),
+    "k": 5,
+}
 
 
 def numerical_gradient(step=1e-6):
@@ -202,7 +214,9 @@ without = without[1:]
 norms = np.linalg.norm(without), np.linalg.norm(expected)
 print(f"largest difference without 1/n: {np.abs(without - expected).max():.3f}")
 print(f"length without 1/n, as a multiple: {norms[0] / norms[1]:.2f}")
-print(f"cosine between the two: {(without * expected).sum() / np.prod(norms):.3f}")
+print(
+    f"cosine between the two: {(without * expected).sum() / np.prod(norms):.3f}"
+)
 
 # %%
 # It is not merely a longer step, for which a smaller learning rate would make up. Words
@@ -260,7 +274,10 @@ def context_weights(token_ids, width, sampled_rows, chunk_pairs, s):
 
 maker = block_maker(window=5, document_context=0.8)
 blocks = next(maker.epoch(maker.n_blocks, np.random.default_rng(0)))
-sampled_rows, chunk_pairs = blocks.sampled_rows[0, 0, 0], blocks.chunk_pairs[0, 0, 0]
+sampled_rows, chunk_pairs = (
+    blocks.sampled_rows[0, 0, 0],
+    blocks.chunk_pairs[0, 0, 0],
+)
 lane = blocks.token_ids[0, 0, :64, 0]
 figure, subplots = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
 for axes, s in zip(subplots, [0, 0.8], strict=True):

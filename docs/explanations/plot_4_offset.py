@@ -84,7 +84,9 @@ for document in documents:
         np.add.at(together, (left[is_pair], right[is_pair]), 1)
 together += together.T
 
-by_chance = np.outer(together.sum(axis=0), together.sum(axis=0)) / together.sum()
+by_chance = (
+    np.outer(together.sum(axis=0), together.sum(axis=0)) / together.sum()
+)
 noise = K * by_chance
 np.fill_diagonal(noise, 0)
 occurs = together > 0
@@ -100,8 +102,12 @@ def best_vectors(n_tables, offset):
         tables = numbers.reshape(n_tables, N_WORDS, VECTOR_SIZE)
         context, target = tables[0], tables[-1]
         logit = context @ target.T - offset
-        loss = together * np.logaddexp(0, -logit) + noise * np.logaddexp(0, logit)
-        error = (noise * expit(logit) - together * expit(-logit)) / together.sum()
+        loss = together * np.logaddexp(0, -logit) + noise * np.logaddexp(
+            0, logit
+        )
+        error = (
+            noise * expit(logit) - together * expit(-logit)
+        ) / together.sum()
         gradients = np.stack([error @ target, error.T @ context])
         if n_tables == 1:
             gradients = gradients.sum(axis=0)
@@ -111,7 +117,11 @@ def best_vectors(n_tables, offset):
         scale=0.1, size=n_tables * N_WORDS * VECTOR_SIZE
     )
     found = minimize(
-        loss_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 150}
+        loss_and_gradient,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 150},
     )
     return found.fun, found.x.reshape(n_tables, N_WORDS, VECTOR_SIZE)
 
