@@ -76,7 +76,7 @@ def measured(setting):
 
 
 def run(corpus, is_long, tokens, vocabulary, vector_size, window):
-    from engines import read, timed
+    from engines import memory, read, timed
 
     import sk_cbow._model
     import sk_cbow._vectorizer
@@ -128,12 +128,6 @@ class ZipfText:
 
     def documents(self, ranks):
         return map(np.ndarray.tolist, np.array_split(self.words[ranks], max(len(ranks) // TOKENS_PER_DOCUMENT, 1)))
-
-
-def memory(field):
-    """Resident memory of this process in MB, now (VmRSS) or at most (VmHWM)."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split(f"{field}:")[1].split()[0]) * 1024 / 1e6
 
 
 if __name__ == "__main__":

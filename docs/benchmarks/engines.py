@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -183,6 +184,12 @@ def transformed(trained, documents):
     seconds = {}
     vectors = timed(trained.transform, seconds, "transform")(documents)
     return vectors, sum(map(len, documents)) / seconds["transform"] / 1e6
+
+
+def memory(field):
+    """Resident memory of this process in MB, now (VmRSS) or at most (VmHWM)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split(f"{field}:")[1].split()[0]) * 1024 / 1e6
 
 
 def lines(path):

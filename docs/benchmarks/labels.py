@@ -1,41 +1,47 @@
-"""Vectors of documents for a classifier: few labels and many, beside tf-idf, LSA, Doc2Vec, Word2Vec and fastText.
+"""Which vectorizer? Accuracy by labels per class, seconds and memory, for seven methods.
 
     python docs/benchmarks/labels.py train.tsv.gz --test test.tsv.gz
 
 Every method reads all documents of the first file, without their labels. A logistic regression then learns from the
 labels of 1, 5, 20 and 100 documents per class, and of all, and is scored on the second file. Numbers are means and
 standard deviations of five runs; each has a seed and a draw of the labelled documents of its own, and in a run the
-draw is the same for every method.
+draw is the same for every method. Runs alternate between the methods, each in a process of its own.
 
 Vectors are standardized, or scaled to unit length, whichever is better for the method (tf-idf: unit length). From 20
 labels per class on, this and the classifier's penalty are chosen by cross-validation on the labelled documents of the
 first run. With fewer, C is .1 for standardized vectors and 10 for vectors of unit length, and the better of the two
 means is shown.
 
-``fit s`` are the seconds of training, without import and compilation, and ``Mwords/s`` the speed of `transform`.
+``fit s`` are the seconds of training, without import and compilation, ``Mwords/s`` is the speed of `transform`, and
+``MB`` the peak of memory beyond the documents, with imports; all are medians. `labels_picture.py` draws the table.
 """
 
 import argparse
 import statistics
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
-from engines import read, train, transformed
+from engines import memory, read, train, transformed
 from scipy.sparse import issparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
+FOR_DOCUMENTS = "sk_cbow:document_context=1,window=20,epochs=20,weighting=idf"
 METHODS = {
     "tf-idf": "tfidf",
     "LSA": "lsa",
     "Doc2Vec": "doc2vec:epochs=20",
     "Word2Vec": "gensim:sg=1,epochs=20,weighting=idf",
-    "fastText": "fasttext:epochs=20,weighting=idf",
+    "fastText": "fasttext:model=skipgram,minn=3,maxn=6,epochs=20,weighting=idf",
     "CBOWVectorizer": "sk_cbow",
-    "CBOWVectorizer for documents": "sk_cbow:document_context=1,window=20,epochs=20,weighting=idf",
-    "the same, learning_rate=0.05": "sk_cbow:document_context=1,window=20,epochs=20,weighting=idf,learning_rate=0.05",
+    "CBOWVectorizer for documents": FOR_DOCUMENTS,
+    "the same, learning_rate=.1": f"{FOR_DOCUMENTS},learning_rate=0.1",
+    "the same, learning_rate=.05": f"{FOR_DOCUMENTS},learning_rate=0.05",
 }
 LABELS_PER_CLASS = [1, 5, 20, 100]
 ENOUGH = 20  # labels per class for cross-validation
@@ -51,25 +57,39 @@ def main():
     parser.add_argument("--vector-size", type=int, default=100)
     parser.add_argument("--methods", nargs="*", default=list(METHODS), help="of these, or specifications of engines")
     arguments = parser.parse_args()
-    documents, y = read(arguments.corpus)
-    test, y_test = read(arguments.test)
-    numbers = [*LABELS_PER_CLASS, len(y)]
-    print("| method | " + " | ".join(map(str, LABELS_PER_CLASS)) + " | all | fit s | Mwords/s |\n" + "|---" * 8 + "|")
+    runs = [
+        {method: in_a_process(vectors, method, arguments, seed) for method in arguments.methods}
+        for seed in range(N_RUNS)
+    ]
+    y, y_test = read(arguments.corpus)[1], read(arguments.test)[1]
+    columns = [*LABELS_PER_CLASS, "all", "fit s", "Mwords/s", "MB"]
+    print("| method | " + " | ".join(map(str, columns)) + " |\n" + "|---" * (len(columns) + 1) + "|")
     for method in arguments.methods:
-        try:
-            runs = [vectors(method, documents, test, arguments.vector_size, seed) for seed in range(N_RUNS)]
-        except RuntimeError as error:  # fastText's, on corpora on which it diverges
-            print(f"| {method} | {error} |")
-            continue
-        cells = [cell(runs, y, y_test, number) for number in numbers]
-        cells += [f"{statistics.median(run[name] for run in runs):.2g}" for name in ("fit s", "Mwords/s")]
+        own = [run[method] for run in runs]
+        cells = [cell(own, y, y_test, n_labels) for n_labels in [*LABELS_PER_CLASS, len(y)]]
+        cells += [f"{statistics.median(run[name] for run in own):.3g}" for name in ("fit s", "Mwords/s", "MB")]
         print(f"| {method} | " + " | ".join(cells) + " |", flush=True)
 
 
-def vectors(method, documents, test, vector_size, seed):
-    trained = train(METHODS.get(method, method), documents, vector_size=vector_size, seed=seed)
+def in_a_process(function, *arguments):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def vectors(method, arguments, seed):
+    """Vectors of the documents of both files, and what they cost."""
+    documents, test = read(arguments.corpus)[0], read(arguments.test)[0]
+    before = memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # begins a new peak
+    trained = train(METHODS.get(method, method), documents, vector_size=arguments.vector_size, seed=seed)
     X_test, speed = transformed(trained, test)
-    return {"X": trained.transform(documents), "X_test": X_test, "fit s": trained.seconds["fit"], "Mwords/s": speed}
+    return {
+        "X": trained.transform(documents),
+        "X_test": X_test,
+        "fit s": trained.seconds["fit"],
+        "Mwords/s": speed,
+        "MB": memory("VmHWM") - before,
+    }
 
 
 def cell(runs, y, y_test, n_labels):
