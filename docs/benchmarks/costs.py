@@ -54,18 +54,22 @@ def main():
     if arguments.tokens:
         settings = [BASE | {"tokens": tokens, "vocabulary": 200_000} for tokens in arguments.tokens]
     rounds = [[measured(setting) for setting in settings] for _ in range(1 if arguments.tokens else N_ROUNDS)]
-    names = [*BASE, "read s", "train s", "Mwords/s", "relative", "MB", "bound MB"]
+    names = ["setting", "read s", "train s", "Mwords/s", "relative", "MB", "bound MB"]
     print("| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
     for number, setting in enumerate(settings):
         results = [results[number] for results in rounds]
         speeds = [result["Mwords/s"] for result in results]
         relative = [speed / results[0]["Mwords/s"] for speed, results in zip(speeds, rounds, strict=True)]
         cells = [f"{statistics.median(result[name] for result in results):.1f}" for name in ("read s", "train s")]
-        cells += [
-            f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})" for values in (speeds, relative)
-        ]
+        cells += [f"{statistics.median(speeds):.2f}"]
+        cells += [f"{statistics.median(relative):.2f} ({min(relative):.2f}-{max(relative):.2f})"]
         cells += [f"{max(result[name] for result in results):.0f}" for name in ("MB", "bound MB")]
-        print("| " + " | ".join(map(str, [*setting.values(), *cells])) + " |")
+        print("| " + " | ".join([departure(setting), *cells]) + " |")
+
+
+def departure(setting):
+    """How a setting departs from the base."""
+    return ", ".join(f"{name} {value}" for name, value in setting.items() if value != BASE[name]) or "base"
 
 
 def measured(setting):
@@ -110,7 +114,7 @@ def run(corpus, is_long, tokens, vocabulary, vector_size, window):
 
 
 class ZipfText:
-    """Documents that are made anew, and alike, each time they are read."""
+    """Documents that are generated each time they are read, always the same."""
 
     def __init__(self, n_tokens, n_distinct):
         self.n_tokens, self.words = n_tokens, np.array([f"w{rank}" for rank in range(n_distinct)], object)

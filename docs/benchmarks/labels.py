@@ -43,9 +43,7 @@ METHODS = {
     "the same, learning_rate=.1": f"{FOR_DOCUMENTS},learning_rate=0.1",
     "the same, learning_rate=.05": f"{FOR_DOCUMENTS},learning_rate=0.05",
 }
-LABELS_PER_CLASS = [1, 5, 20, 100]
 ENOUGH = 20  # labels per class for cross-validation
-N_RUNS = 5
 PENALTIES = {StandardScaler: [0.001, 0.003, 0.01, 0.03, 0.1, 1], Normalizer: [0.3, 1, 3, 10, 30, 100]}
 FIXED_PENALTY = {StandardScaler: 0.1, Normalizer: 10}
 
@@ -56,17 +54,21 @@ def main():
     parser.add_argument("--test", required=True, help="a .tsv file whose labels are predicted")
     parser.add_argument("--vector-size", type=int, default=100)
     parser.add_argument("--methods", nargs="*", default=list(METHODS), help="of these, or specifications of engines")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument(
+        "--labels", nargs="*", default=["1", "5", "20", "100", "all"], help="none: seconds and memory only"
+    )
     arguments = parser.parse_args()
     runs = [
         {method: in_a_process(vectors, method, arguments, seed) for method in arguments.methods}
-        for seed in range(N_RUNS)
+        for seed in range(arguments.runs)
     ]
     y, y_test = read(arguments.corpus)[1], read(arguments.test)[1]
-    columns = [*LABELS_PER_CLASS, "all", "fit s", "Mwords/s", "MB"]
-    print("| method | " + " | ".join(map(str, columns)) + " |\n" + "|---" * (len(columns) + 1) + "|")
+    columns = [*arguments.labels, "fit s", "Mwords/s", "MB"]
+    print("| method | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 1) + "|")
     for method in arguments.methods:
         own = [run[method] for run in runs]
-        cells = [cell(own, y, y_test, n_labels) for n_labels in [*LABELS_PER_CLASS, len(y)]]
+        cells = [cell(own, y, y_test, len(y) if labels == "all" else int(labels)) for labels in arguments.labels]
         cells += [f"{statistics.median(run[name] for run in own):.3g}" for name in ("fit s", "Mwords/s", "MB")]
         print(f"| {method} | " + " | ".join(cells) + " |", flush=True)
 
@@ -107,7 +109,7 @@ def cell(runs, y, y_test, n_labels):
         for model in classifiers
     ]
     best = max(scores, key=statistics.mean)
-    return f"{statistics.mean(best):.3f} ±{statistics.stdev(best):.3f}"
+    return f"{statistics.mean(best):.3f} ±{np.std(best, ddof=1):.3f}"
 
 
 def some_of_each(labels, n_labels, seed):
