@@ -1,13 +1,22 @@
 """The site: guide, explanations, gallery and reference; ``python -m sphinx -W docs build/site`` builds it."""
 
 import os
+import tempfile
+import zlib
+from importlib.metadata import metadata
+from importlib.util import find_spec
+from pathlib import Path
 
-from docutils.nodes import SkipNode
-from docutils.utils.math.latex2mathml import tex2mathml
+import yaml
 
 import sk_cbow
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up messages would stand below the examples
+
+DOCS = Path(__file__).parent
+# A repository or an issue tracker named in pyproject.toml's [project.urls] appears as an icon in the header.
+URLS = dict(line.split(", ", 1) for line in metadata("sk-cbow").get_all("Project-URL") or [])
+ICONS = {"Repository": "fa-solid fa-code-branch", "Issues": "fa-solid fa-circle-exclamation"}
 
 project = "sk_cbow"
 author = "The sk_cbow developers"
@@ -19,10 +28,19 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
 ]
 # Sources of the gallery, which writes its own pages, and its tables of seconds, which fetch scripts from the network
-exclude_patterns = ["examples", "explanations", "**sg_execution_times.rst", "benchmarks/tried.md"]
+exclude_patterns = [
+    "examples",
+    "explanations",
+    "**sg_execution_times.rst",
+    "gallery/backreferences",
+    "benchmarks/tried.md",
+]
 templates_path = ["_templates"]
 default_role = "py:obj"
 
@@ -31,7 +49,18 @@ myst_heading_anchors = 3
 
 autodoc_mock_imports = ["onnx", "skl2onnx"]  # which building the site does not need
 autosummary_generate = True
-numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
+numpydoc_show_class_members = False  # the template has a table of methods
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {
+    "CBOWVectorizer": "sk_cbow.CBOWVectorizer",
+    "KeyedVectors": "gensim.models.keyedvectors.KeyedVectors",
+    "bool": ":class:`python:bool`",
+    "keras.Model": ":class:`keras:keras.Model`",
+    "keras.layers.Embedding": ":class:`keras:keras.layers.Embedding`",
+    "path-like": ":term:`path-like <python:path-like-object>`",
+}
 
 sphinx_gallery_conf = {
     "examples_dirs": ["examples", "explanations"],
@@ -39,13 +68,21 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"(block_picture|docstrings|overview|quickstart)\.py",
     "within_subsection_order": "FileNameSortKey",
+    "backreferences_dir": "gallery/backreferences",
+    "doc_module": ("sk_cbow",),
+    "thumbnail_size": (480, 336),
     "download_all_examples": False,
     "remove_config_comments": True,
 }
+HELPERS = {"docstrings": "examples", "block_picture": "explanations"}  # modules that examples import: their folders
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sk_cbow"
-html_static_path = ["_static"]
+# MathJax comes with the site, in the variant that draws formulas as SVG and so needs no fonts.
+MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax/tex-svg.js"
+html_static_path = ["_static", str(MATHJAX)]
+mathjax_path = "tex-svg.js"
+mathjax3_config = {"options": {"enableMenu": False}}  # the menu would load more files
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
@@ -53,30 +90,79 @@ html_theme_options = {
     "navbar_align": "left",
     "navigation_with_keys": False,
     "show_toc_level": 2,
+    "icon_links": [{"name": name, "url": URLS[name], "icon": icon} for name, icon in ICONS.items() if name in URLS],
     "footer_start": ["copyright"],
-    "footer_end": [],
+    "footer_end": ["cite"],
 }
-html_sidebars = {"index": [], "contributing": [], "changelog": [], "benchmarks/README": []}
-html_math_renderer = "mathml"
+html_sidebars = {
+    "index": [],
+    "citing": [],
+    "contributing": [],
+    "changelog": [],
+    "benchmarks/README": [],
+}
 
 
-def visit_math(translator, node):
-    translator.body.append(tex2mathml(node.astext()))
-    raise SkipNode
+def inventory(path):
+    """Compile a readable list of objects in another site: the site's address, and an inventory file for intersphinx.
+
+    The first line is the address. A line that is not indented holds a role, a page, in which {name} stands for the
+    name of the object, and perhaps a title. The names follow, indented.
+    """
+    address, *lines = path.read_text().splitlines()
+    objects, group = [], ()
+    for line in filter(None, lines):
+        if line.startswith(" "):
+            role, page, title = (*group, "-")[:3]
+            name = line.strip()
+            objects.append(f"{name} {role} 1 {page.format(name=name)} {title}\n")
+        else:
+            group = line.split(maxsplit=2)
+    header = f"# Sphinx inventory version 2\n# Project: {path.stem}\n# Version:\n# Compressed with zlib.\n"
+    file = Path(INVENTORIES.name, f"{path.stem}.inv")
+    file.write_bytes(header.encode() + zlib.compress("".join(objects).encode()))
+    return address, str(file)
 
 
-def visit_displayed_math(translator, node):
-    for formula in node.astext().split("\n\n"):
-        translator.body.append(f'<div class="formula">{tex2mathml(formula, as_block=True)}</div>')
-    raise SkipNode
+INVENTORIES = tempfile.TemporaryDirectory()
+intersphinx_mapping = {path.stem: inventory(path) for path in sorted((DOCS / "_inventories").glob("*.txt"))}
 
 
-def close_code(app, document, source):
-    """Leave out the blank line at the end of code in Markdown, by which doctest knows that the output has ended."""
-    source[0] = source[0].replace("\n\n```\n", "\n```\n")
+def bibtex():
+    """CITATION.cff as an entry of BibTeX."""
+    citation = yaml.safe_load((DOCS.parent / "CITATION.cff").read_text())
+    fields = {
+        "title": f"{{{citation['title']}}}",
+        "author": " and ".join(f"{{{author['name']}}}" for author in citation["authors"]),
+        "version": release,
+        "license": citation["license"],
+        "url": citation.get("repository-code", URLS["Documentation"]),
+    }
+    if "date-released" in citation:
+        fields["year"] = str(citation["date-released"])[:4]
+    return "@software{sk_cbow,\n" + "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items()) + "}"
+
+
+def complete(app, document, source):
+    """Change the source of a page before it is read."""
+    # A blank line at the end of code in Markdown tells doctest that the output has ended; readers do not need it.
+    text = source[0].replace("\n\n```\n", "\n```\n")
+    if document == "citing":
+        text = text.replace("@BIBTEX@", bibtex())
+    for helper, folder in HELPERS.items():
+        if document.split("/")[-1].startswith("plot_") and f"from {helper} import" in text:
+            note = f"This example imports :download:`{helper}.py </{folder}/{helper}.py>`: put that file beside it.\n\n"
+            text = text.replace(".. _sphx_glr_download_", f"{note}.. _sphx_glr_download_", 1)
+    source[0] = text
+
+
+def full_name(app, env, node, contnode):
+    """Docstrings name a class as their module imports it; find it where the reference has it."""
+    if node.get("refdomain") == "py" and node["reftarget"].startswith("CBOWVectorizer"):
+        target = f"sk_cbow.{node['reftarget']}"
+        return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, "obj", target, node, contnode)
 
 
 def setup(app):
-    app.connect("source-read", close_code)
-    # Browsers read MathML; MathJax, Sphinx's default, would be fetched from the network with every page.
-    app.add_html_math_renderer("mathml", (visit_math, None), (visit_displayed_math, None))
+    app.connect("source-read", complete)
+    app.connect("missing-reference", full_name)

@@ -2,9 +2,10 @@
 
     python docs/examples/overview.py
 
-writes ``docs/_static/overview.png``. Both maps are made without labels from the
-docstrings that docstrings.py gathers; the colours on the right are the subpackages that
-the docstrings belong to, of which `fit` knew nothing.
+writes three pictures, ``docs/_static/overview_*.png``, which are shown in a row, or
+one above the other on a phone. Both maps are made without labels from the docstrings
+that docstrings.py gathers. The colours of the third are the subpackages that the
+docstrings belong to, which `fit` did not know.
 """
 
 import textwrap
@@ -20,8 +21,8 @@ from sklearn.preprocessing import normalize
 from docstrings import first_line, labelled_docstrings, tokens
 from sk_cbow import CBOWVectorizer
 
-PICTURE = Path(__file__).parent.parent / "_static" / "overview.png"
-SEEDS = ["matrix", "gaussian", "optimizer", "image", "fft", "tree"]
+FOLDER = Path(__file__).parent.parent / "_static"
+SEEDS = ["matrix", "optimizer", "image", "fft", "cluster"]
 SHOWN = [
     "scipy.stats",
     "scipy.signal",
@@ -37,90 +38,105 @@ def main():
     docstrings, subpackages = labelled_docstrings()
     documents = [tokens(docstring) for docstring in docstrings]
     vectorizer = CBOWVectorizer(epochs=10, weighting="idf", random_state=0)
-    document_vectors = vectorizer.fit_transform(documents)
-
-    figure, (left, middle, right) = plt.subplots(
-        1,
-        3,
-        figsize=(13, 4.3),
-        layout="constrained",
-        width_ratios=[0.8, 1.1, 1],
-    )
-    figure.get_layout_engine().set(wspace=0.08)
+    vectors = vectorizer.fit_transform(documents)
     lines = [
         first_line(docstrings[np.flatnonzero(subpackages == name)[5]])
-        for name in SHOWN
+        for name in SHOWN[:5]
     ]
-    draw_documents(left, lines)
-    draw_words(middle, vectorizer)
-    draw_map_of_documents(right, document_vectors, subpackages)
-    for axes, title in [
-        (left, f"{len(documents)} documents, no labels"),
-        (middle, f"fit: vectors of {len(vectorizer.vocabulary_)} words"),
-        (right, "transform: vectors of documents"),
+    n_words = len(vectorizer.vocabulary_)
+    for name, title, draw, *data in [
+        ("documents", f"{len(documents)} documents", draw_lines, lines),
+        ("words", f"fit: {n_words} word vectors", draw_words, vectorizer),
+        ("map", "transform: documents", draw_map, vectors, subpackages),
     ]:
+        # 360 pixels wide, as on a phone, an inch is a hundred pixels.
+        figure, axes = plt.subplots(figsize=(3.6, 3.4), layout="constrained")
+        draw(axes, *data)
         axes.set_axis_off()
         axes.set_title(title, fontsize=13, weight="bold")
-    figure.savefig(PICTURE, dpi=110, facecolor="white")
+        path = FOLDER / f"overview_{name}.png"
+        figure.savefig(path, dpi=200, facecolor="white")
 
 
-def draw_documents(axes, lines):
+def draw_lines(axes, lines):
     for number, line in enumerate(lines):
-        text = "\n".join(
-            textwrap.wrap(
-                " ".join(line.split()), 40, max_lines=2, placeholder=" …"
-            )
+        wrapped = textwrap.wrap(
+            " ".join(line.split()), 32, max_lines=2, placeholder=" …"
         )
         box = {
             "boxstyle": "round,pad=0.5",
             "facecolor": "0.95",
             "edgecolor": "0.7",
         }
-        axes.text(0, -number, text, va="center", fontsize=9.5, bbox=box)
-    axes.set(xlim=(-0.03, 1), ylim=(0.6 - len(lines), 0.6))
+        text = "\n".join(wrapped)
+        axes.text(0, -number, text, va="center", fontsize=11, bbox=box)
+    axes.set(xlim=(-0.05, 1), ylim=(0.5 - len(lines), 0.5))
 
 
 def draw_words(axes, vectorizer):
     words = {}
     for number, seed in enumerate(SEEDS):
-        for token in [
-            seed,
-            *(token for token, _ in vectorizer.most_similar(seed, topn=5)),
-        ]:
+        neighbours = vectorizer.most_similar(seed, topn=3)
+        for token in [seed, *(token for token, _ in neighbours)]:
             words.setdefault(token, number)
     rows = [vectorizer.vocabulary_[token] for token in words]
     unit = normalize(vectorizer.embeddings_[rows])
-    start = PCA(2).fit_transform(unit)
-    points, _ = smacof(euclidean_distances(unit), init=start, n_init=1)
+    initial = PCA(2).fit_transform(unit)
+    points, _ = smacof(euclidean_distances(unit), init=initial, n_init=1)
     axes.scatter(*points.T, s=0)
-    for token, point, number in zip(words, points, words.values(), strict=True):
-        weight = "bold" if token in SEEDS else "normal"
+    axes.margins(0.18, 0.05)
+    texts = [
         axes.text(
             *point,
             token,
             color=COLOURS[number],
-            weight=weight,
+            weight="bold" if token in SEEDS else "normal",
             ha="center",
             va="center",
-            fontsize=10,
+            fontsize=11,
         )
+        for token, point, number in zip(
+            words, points, words.values(), strict=True
+        )
+    ]
+    move_apart(axes, texts)
 
 
-def draw_map_of_documents(axes, document_vectors, subpackages):
+def move_apart(axes, texts):
+    """Move words up or down until none lies on another."""
+    axes.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in texts]
+    points = axes.transData.transform([text.get_position() for text in texts])
+    left, right = np.transpose([(box.x0, box.x1) for box in boxes])
+    height = max(box.height for box in boxes)
+    side_by_side = (left[:, None] >= right) | (right[:, None] <= left)
+    y = points[:, 1]
+    for _ in range(500):
+        distance = y[:, None] - y
+        overlap = np.maximum(height - np.abs(distance), 0)
+        overlap[side_by_side | np.eye(len(y), dtype=bool)] = 0
+        y += 0.2 * (overlap * np.sign(distance)).sum(axis=1)
+    for text, point in zip(
+        texts, axes.transData.inverted().transform(points), strict=True
+    ):
+        text.set_position(point)
+
+
+def draw_map(axes, vectors, subpackages):
     rows = np.flatnonzero(np.isin(subpackages, SHOWN))
-    points = TSNE(metric="cosine", init="pca", random_state=0).fit_transform(
-        document_vectors[rows]
-    )
+    maker = TSNE(metric="cosine", init="pca", random_state=0)
+    points = maker.fit_transform(vectors[rows])
     for name, colour in zip(SHOWN, COLOURS, strict=False):
         of_name = points[subpackages[rows] == name]
-        axes.scatter(*of_name.T, s=7, color=colour, alpha=0.7)
+        axes.scatter(*of_name.T, s=5, color=colour, alpha=0.6)
         axes.text(
             *np.median(of_name, axis=0),
-            name,
+            name.replace(".", ".\n"),
             color=colour,
             ha="center",
+            va="center",
             weight="bold",
-            fontsize=10,
+            fontsize=11,
             bbox={
                 "facecolor": "white",
                 "edgecolor": "none",
