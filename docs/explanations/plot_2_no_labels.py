@@ -2,19 +2,18 @@
 Training an Embedding without labels
 ====================================
 
-How is an ``Embedding`` layer trained when one has text, but no labels? The first idea
-that comes to mind is that words which stand next to each other should have vectors that
-lie close together. Written down as it is, "the distance of neighbouring words is to be
-0", it fails, and how it fails shows what negative samples are for.
+How is an ``Embedding`` layer trained if there is text, but there are no labels? A first
+idea: words that stand close together in the text should have vectors that are close
+together, so train the distance of their vectors to be 0. This fails. The way it fails
+shows what negative samples are for.
 """
 
 # %%
-# Neighbours in a text
-# --------------------
+# Pairs of neighbours
+# -------------------
 #
-# Any two words at most five places apart form a pair, and each learns from the other.
-# Every tenth pair is held out, to ask later whether such words lie closer together than
-# words drawn at random.
+# Two words at most five positions apart are a pair of neighbours. A tenth of the pairs
+# is held out, to test whether neighbours end up closer together than random words.
 
 import re
 from pydoc_data.topics import topics
@@ -24,7 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-WINDOW, VECTOR_SIZE, EPOCHS = 5, 50, 10
+WINDOW, VECTOR_SIZE, EPOCHS = 5, 50, 6
 
 documents = [re.findall(r"[a-z]\w+", text.lower()) for text in topics.values()]
 tokens, counts = np.unique(
@@ -44,27 +43,25 @@ pairs = np.concatenate(pairs)
 pairs = pairs[pairs[:, 0] != pairs[:, 1]]
 rng = np.random.default_rng(0)
 rng.shuffle(pairs)
-held_out, pairs = pairs[: len(pairs) // 10], pairs[len(pairs) // 10 :]
-print(
-    f"{len(pairs)} pairs of neighbours among {len(vocabulary)} words, for example:"
-)
-print(*(f"{vocabulary[left]}/{vocabulary[right]}" for left, right in pairs[:6]))
+held_out, pairs = np.split(pairs, [len(pairs) // 10])
+print(f"{len(pairs)} pairs for training, {len(vocabulary)} words")
+print(*(f"{vocabulary[left]}/{vocabulary[right]}" for left, right in pairs[:5]))
+
+noise_probability = counts**0.75 / (counts**0.75).sum()
 
 
 def random_pairs(n):
-    return rng.choice(
-        len(vocabulary), (n, 2), p=counts**0.75 / (counts**0.75).sum()
-    )
+    return rng.choice(len(vocabulary), (n, 2), p=noise_probability)
 
 
-strangers = random_pairs(len(held_out))
+random_words = random_pairs(len(held_out))
 
 # %%
-# The naive rule
-# --------------
+# Neighbours only
+# ---------------
 #
-# One shared layer, called for both words; the output is the squared distance of their
-# vectors, and its target is 0. The loss is how far the output is from its target.
+# One shared layer is called for both words of a pair. The output is the squared
+# distance of the two vectors, its label is 0, and the loss is the absolute error.
 
 
 def squared_distance(left, right):
@@ -72,38 +69,34 @@ def squared_distance(left, right):
     return keras.layers.Dot(axes=1)([difference, difference])
 
 
-def train(pairs, targets):
-    """Train a table of vectors; return its state at first and after each epoch."""
-    keras.utils.set_random_seed(
-        0
-    )  # in a script; a library has no business to set it
-    left, right = (
-        keras.Input((), dtype="int32", name=name) for name in ("left", "right")
-    )
+def train(pairs, labels):
+    """Train a table; return its initial state and that after each epoch."""
+    keras.utils.set_random_seed(0)
+    left = keras.Input((), dtype="int32", name="left")
+    right = keras.Input((), dtype="int32", name="right")
     embedding = keras.layers.Embedding(len(vocabulary), VECTOR_SIZE)
     model = keras.Model(
         [left, right], squared_distance(embedding(left), embedding(right))
     )
-    # The loss is a mean over a batch in which most words are rare: hence large steps
+    # The loss is a mean over a batch, in which most words are rare: hence the
+    # large learning rate.
     model.compile(keras.optimizers.SGD(4.0), loss="mean_absolute_error")
     tables = [embedding.get_weights()[0]]
+    inputs = [pairs[:, 0], pairs[:, 1]]
     for _ in range(EPOCHS):
-        history = model.fit(
-            [pairs[:, 0], pairs[:, 1]], targets, batch_size=1024, verbose=0
-        )
+        history = model.fit(inputs, labels, batch_size=1024, verbose=0)
         tables.append(embedding.get_weights()[0])
     print(f"loss of the last epoch: {history.history['loss'][0]:.2g}")
     return tables
 
 
-naive = train(pairs, np.zeros(len(pairs)))
+neighbours_only = train(pairs, np.zeros(len(pairs)))
 
 # %%
-# The loss could not be better. But what has been learned? We look at each epoch's
-# vectors: how far apart neighbours lie, and how far words that were drawn at random;
-# the cosine between such; and the area under the ROC curve (AUC) if held out neighbours
-# are to be told from random words by their distance: 1 would be perfect, 0.5 is
-# guessing.
+# The loss is almost 0. What did the model learn? For the vectors of each epoch we print
+# the mean distance of held-out neighbours and that of random words, the mean cosine of
+# random words, and the area under the ROC curve (AUC) for distinguishing neighbours
+# from random words by their distance. An AUC of 1 is perfect, .5 is guessing.
 
 
 def distances(vectors, pairs):
@@ -111,70 +104,58 @@ def distances(vectors, pairs):
 
 
 def measures(vectors):
-    near, far = distances(vectors, held_out), distances(vectors, strangers)
+    near, far = distances(vectors, held_out), distances(vectors, random_words)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    cosine = (unit[strangers[:, 0]] * unit[strangers[:, 1]]).sum(axis=1).mean()
-    is_stranger = np.repeat([0, 1], [len(near), len(far)])
-    return (
-        near.mean(),
-        far.mean(),
-        cosine,
-        roc_auc_score(is_stranger, np.concatenate([near, far])),
-    )
+    cosine = (unit[random_words[:, 0]] * unit[random_words[:, 1]]).sum(axis=1)
+    is_random = np.repeat([0, 1], [len(near), len(far)])
+    auc = roc_auc_score(is_random, np.concatenate([near, far]))
+    return near.mean(), far.mean(), cosine.mean(), auc
 
 
 def report(tables):
-    print(
-        "epoch  distance of neighbours  of random words  cosine of random words   AUC"
-    )
+    print("       distance of  distance of     cosine of")
+    print("epoch   neighbours random words  random words    AUC")
     for epoch, vectors in enumerate(tables):
         near, far, cosine, auc = measures(vectors)
-        print(
-            f"{epoch:5}  {near:22.4f}  {far:15.4f}  {cosine:22.3f}  {auc:.3f}"
-        )
+        print(f"{epoch:5}{near:13.4f}{far:13.4f}{cosine:14.3f}{auc:7.3f}")
 
 
-report(naive)
+report(neighbours_only)
 
 # %%
-# Neighbours are close, and so are all words: their distances shrink by the same steps,
-# and every cosine goes to 1. The loss has a minimum that knows nothing of the text,
-# **all vectors equal**, and descent finds it. Nothing in the rule says that any two
-# words differ. What the vectors learn, they learn in passing, on their way onto one
-# point.
+# Neighbours are close together, but so are all other words: both distances shrink
+# towards 0, and the cosines approach 1. The loss has a trivial minimum, **all vectors
+# equal**, and gradient descent goes there. Nothing in the loss says that any two words
+# differ. The AUC is best after the first epoch and then falls.
 #
-# Negative samples
-# ----------------
+# Neighbours and negative samples
+# -------------------------------
 #
-# So the rule needs words that are to be apart. The text has no such list, but there are
-# many words, and two that are drawn at random hardly ever belong together. For each
-# pair of neighbours we draw one pair of random words, whose target is 1. Nothing else
-# changes.
+# The model also needs pairs whose vectors should be apart. The text does not list any,
+# but two words drawn at random rarely belong together. For each pair of neighbours we
+# draw a pair of random words, a *negative sample*, with label 1. Nothing else changes.
 
 both = np.concatenate([pairs, random_pairs(len(pairs))])
-targets = np.repeat([0.0, 1.0], len(pairs))
+labels = np.repeat([0.0, 1.0], len(pairs))
 order = rng.permutation(len(both))
-with_noise = train(both[order], targets[order])
-report(with_noise)
+with_negative_samples = train(both[order], labels[order])
+report(with_negative_samples)
 
 # %%
-# All vectors equal would now be wrong for half of the examples. Random words stay far
-# apart, neighbours are closer than these, and the AUC rises instead of falling. That is
-# what the negative samples of word2vec are for: they are no refinement but what keeps
-# the vectors from collapsing.
+# Equal vectors would now be wrong for half of the examples. Random words stay apart,
+# neighbours are closer than random words, and the AUC rises. Negative samples do not
+# refine the method: without them, the vectors collapse.
 
-TITLES = ["neighbours at 0", "neighbours at 0, random words at 1"]
+titles = ["neighbours only", "neighbours and negative samples"]
 figure, axes = plt.subplots(
     1, 2, figsize=(9, 3.6), layout="constrained", sharey=True
 )
 for subplot, tables, title in zip(
-    axes, [naive, with_noise], TITLES, strict=True
+    axes, [neighbours_only, with_negative_samples], titles, strict=True
 ):
-    near, far, cosine, _ = np.transpose(
-        [measures(vectors) for vectors in tables]
-    )
-    subplot.plot(near, label="distance of neighbours")
+    near, far, cosine, _ = np.transpose([measures(table) for table in tables])
     subplot.plot(far, label="distance of random words")
+    subplot.plot(near, label="distance of neighbours")
     subplot.plot(cosine, "--", label="cosine of random words")
     subplot.set(title=title, xlabel="epoch")
     subplot.grid(alpha=0.3)
@@ -185,21 +166,24 @@ plt.show()
 # From here to CBOW
 # -----------------
 #
-# Word2vec's continuous bag of words keeps this idea, "neighbours against noise", and
-# makes three choices. The average of all words around a place is compared with the word
-# in its middle, which is faster than word by word. Closeness is a product of vectors,
-# on which a logistic regression tells true from false, so that the negative samples
-# have a meaning: the best product of two words is their pointwise mutual information,
-# less a constant (:ref:`sphx_glr_how_it_works_plot_4_offset.py`). And each target has
-# several negative samples. Its vectors do not collapse:
+# word2vec's continuous bag of words also learns from neighbours and negative samples,
+# with three differences:
+#
+# - It compares the average of all words in a window with the word in the middle,
+#   instead of comparing words in pairs.
+# - It compares vectors by their product instead of their distance. A logistic
+#   regression on the product distinguishes the word in the middle from negative
+#   samples, which relates products to the words' mutual information (:ref:`the page
+#   about the offset <sphx_glr_how_it_works_plot_4_offset.py>`).
+# - It draws several negative samples for each position.
+#
+# The vectors of :class:`~sk_cbow.CBOWVectorizer` do not collapse either:
 
 from sk_cbow import CBOWVectorizer
 
 vectorizer = CBOWVectorizer(
     vector_size=VECTOR_SIZE, window=WINDOW, epochs=EPOCHS, random_state=0
 ).fit(documents)
-vectors = vectorizer.embeddings_[
-    [vectorizer.vocabulary_[token] for token in vocabulary]
-]
-*_, cosine, _ = measures(vectors)
+rows = [vectorizer.vocabulary_[token] for token in vocabulary]
+*_, cosine, _ = measures(vectorizer.embeddings_[rows])
 print(f"cosine of random words: {cosine:.3f}")
