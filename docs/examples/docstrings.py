@@ -1,7 +1,7 @@
-"""Text on every machine: the docstrings of numpy, scipy, scikit-learn and keras.
+"""Text that every machine has: the docstrings of numpy, scipy, scikit-learn and keras.
 
-The examples read it. A few docstrings contain random numbers, made anew in each
-process, so that the third digit of a figure may vary.
+The examples import this module. A few docstrings contain text that differs from one
+process to the next, so the third digit of a result may vary.
 """
 
 import importlib
@@ -18,12 +18,12 @@ SMALLEST_CLASS = 40  # docstrings
 
 
 def tokens(text):
-    """Words of two letters and more, in lower case."""
+    """Words of at least two letters, in lower case."""
     return re.findall(r"[a-z]\w+", text.lower())
 
 
 def first_line(docstring):
-    """The summary, which in NumPy's compiled functions comes after the signature."""
+    """Summary of a docstring; NumPy's compiled functions have a signature before it."""
     paragraphs = docstring.split("\n\n")
     return (
         paragraphs[1]
@@ -33,7 +33,7 @@ def first_line(docstring):
 
 
 def labelled_docstrings():
-    """Docstrings of public functions and classes; the array of their subpackages."""
+    """Docstrings of public functions and classes, and an array of their subpackages."""
     label_of = {}
     for package in PACKAGES:
         for module in _public_modules(package):
@@ -45,13 +45,13 @@ def labelled_docstrings():
 
 
 def rows_of_common(subpackages):
-    """Rows of docstrings whose subpackage has many of them: a task for a classifier."""
+    """Rows of docstrings whose subpackage has at least `SMALLEST_CLASS` of them."""
     names, sizes = np.unique(subpackages, return_counts=True)
     return np.flatnonzero(np.isin(subpackages, names[sizes >= SMALLEST_CLASS]))
 
 
 def few_of_each(rows, subpackages, most, seed):
-    """At most so many rows of each subpackage, drawn from the rows that are given."""
+    """Draw at most `most` rows of each subpackage from `rows`."""
     drawn = np.random.default_rng(seed).permutation(rows)
     names = np.unique(subpackages[rows])
     return np.concatenate(
@@ -67,17 +67,15 @@ def _public_modules(package):
         ):
             try:
                 with warnings.catch_warnings():
-                    warnings.simplefilter(
-                        "ignore"
-                    )  # some modules are kept only to say that they are deprecated
+                    warnings.simplefilter("ignore")  # of deprecated modules
                     yield importlib.import_module(info.name)
             except ImportError:
-                continue  # it needs a package that is not installed
+                continue  # the module needs a package that is not installed
     yield root
 
 
 def _subpackage(thing, module):
-    """Where a thing is defined, as sklearn.svm for sklearn.svm._classes.SVC."""
+    """Public subpackage of an object: sklearn.svm for sklearn.svm._classes.SVC."""
     defined_in = getattr(thing, "__module__", None) or module.__name__
     public = [
         part
