@@ -3,9 +3,9 @@
 A block holds token ids, which are rows + 1, because id 0 is padding.
 
 Documents stand one after the other, so many padding ids (0) apart that no context crosses a document's end, in one
-stream, which is cut into lanes; contexts end with the lane, too. A strip is a matrix whose columns are lanes from all
+stream, which is cut into lanes; contexts end with the lane, too. A tile is a matrix whose columns are lanes from all
 over a block: neighbours in the text stand one above the other, and neighbours in a row have nothing in common. A block
-is a few strips. Nothing here knows how a block is trained on.
+is a few tiles. Nothing here knows how a block is trained on.
 """
 
 import math
@@ -18,8 +18,8 @@ TARGETS_PER_GROUP = 64
 NOISE_PER_GROUP = 12
 # A lane holds so many times the window, lest its ends cut off many contexts.
 WINDOWS_PER_LANE = 12
-# About so many numbers are a strip's vectors, a megabyte, lest they fall out of a core's cache.
-NUMBERS_PER_STRIP = 2**18
+# About so many numbers are a tile's vectors, a megabyte, lest they fall out of a core's cache.
+FLOATS_PER_TILE = 2**18
 # A draw from a table is one gather; a binary search in the distribution costs several times as much.
 NOISE_TABLE_SIZE = 2**20
 # A target's document context: words of its document that stand in the same span of a lane, of which every chunk has one
@@ -33,15 +33,15 @@ TOKENS_AT_A_TIME = 2**17
 
 
 class Blocks(NamedTuple):
-    """Some blocks in a row; the training step takes one block and goes through its strips, so the first axes go."""
+    """Some blocks in a row; the training step takes one block and goes through its tiles, so the first axes go."""
 
-    token_ids: np.ndarray  # (n_blocks, n_strips, lane_length, n_lanes) int32, 0 is padding
-    widths: np.ndarray  # (n_blocks, n_strips) int32, the words on each side that are context, equal in a block
-    noise_ids: np.ndarray  # (n_blocks, n_strips, n_groups, NOISE_PER_GROUP) int32
+    token_ids: np.ndarray  # (n_blocks, n_tiles, lane_length, n_lanes) int32, 0 is padding
+    widths: np.ndarray  # (n_blocks, n_tiles) int32, the words on each side that are context, equal in a block
+    noise_ids: np.ndarray  # (n_blocks, n_tiles, n_groups, NOISE_PER_GROUP) int32
     # The rest is for a context of window and document; otherwise it is one number each, without meaning. Of each chunk
     # one row is sampled, 0..ROWS_PER_CHUNK - 1; a pair is 1 where the first chunk sees the second, otherwise 0.
-    sampled_rows: np.ndarray  # (n_blocks, n_strips, n_spans, n_chunks) int32
-    chunk_pairs: np.ndarray  # (n_blocks, n_strips, n_spans, n_chunks, n_chunks) int32
+    sampled_rows: np.ndarray  # (n_blocks, n_tiles, n_spans, n_chunks) int32
+    chunk_pairs: np.ndarray  # (n_blocks, n_tiles, n_spans, n_chunks, n_chunks) int32
 
 
 def keep_probability(token_counts, sample):
@@ -66,16 +66,16 @@ def noise_probability(token_counts, ns_exponent):
 def default_block_size(n_occurrences):
     """Power of two of tokens: about 256 blocks an epoch in blocks of 256..8192 tokens, 1024 in those of up to 32768.
 
-    Vectors need a number of steps to become good, so a small corpus needs small blocks. Large ones have more strips,
+    Vectors need a number of steps to become good, so a small corpus needs small blocks. Large ones have more tiles,
     which more cores can share.
     """
     exponent = math.log2(max(n_occurrences, 1))
     return 2 ** int(max(np.clip(round(exponent - 8), 8, 13), min(round(exponent - 10), 15)))
 
 
-def default_strip_size(vector_size):
-    """Power of two of tokens whose vectors have about `NUMBERS_PER_STRIP` numbers, within 64..4096."""
-    return 2 ** int(np.clip(round(math.log2(NUMBERS_PER_STRIP / vector_size)), 6, 12))
+def default_tile_size(vector_size):
+    """Power of two of tokens whose vectors have about `FLOATS_PER_TILE` numbers, within 64..4096."""
+    return 2 ** int(np.clip(round(math.log2(FLOATS_PER_TILE / vector_size)), 6, 12))
 
 
 class BlockMaker:
@@ -99,9 +99,9 @@ class BlockMaker:
         Share of the document in a target's context, 0..1. At 1, the words of each document are shuffled in every epoch,
         so that the window is a random sample of them.
     block_size : int
-        Tokens in a block, padding included; rounded up to strips of equal size.
-    strip_size : int
-        Most tokens in a strip that has more than one lane.
+        Tokens in a block, padding included; rounded up to tiles of equal size.
+    tile_size : int
+        Most tokens in a tile that has more than one lane.
 
     Attributes
     ----------
@@ -112,8 +112,8 @@ class BlockMaker:
     block_size : int
         Tokens in a block.
     shapes : Blocks
-        Of the arrays of one block: its strips, the tokens in a lane and the lanes of a strip; groups of targets in a
-        strip, and noise ids that each shares.
+        Of the arrays of one block: its tiles, the tokens in a lane and the lanes of a tile; groups of targets in a
+        tile, and noise ids that each shares.
     n_blocks : int
         Blocks that an epoch needs.
     """
@@ -129,13 +129,13 @@ class BlockMaker:
         window,
         document_context,
         block_size,
-        strip_size,
+        tile_size,
     ):
         self.rows = rows
         self.window = window
         self.starts, self.lengths = _cut(offsets, max(block_size, TARGETS_PER_GROUP))
         self.reach = int(min(window, self.lengths.max(initial=2) - 1))
-        shape = n_strips, lane_length, n_lanes = _block_shape(block_size, strip_size, self.reach)
+        shape = n_tiles, lane_length, n_lanes = _block_shape(block_size, tile_size, self.reach)
         rows_per_group = 2 ** round(math.log2(TARGETS_PER_GROUP / n_lanes))
         self.is_shuffled = document_context == 1
         self.has_samples = 0 < document_context < 1
@@ -143,10 +143,10 @@ class BlockMaker:
         self.gap = max(self.reach, ROWS_PER_CHUNK - 1) if self.has_samples else self.reach
         self.shapes = Blocks(
             token_ids=shape,
-            widths=(n_strips,),
-            noise_ids=(n_strips, lane_length // rows_per_group, NOISE_PER_GROUP),
-            sampled_rows=(n_strips, n_spans, n_chunks),
-            chunk_pairs=(n_strips, n_spans, n_chunks, n_chunks),
+            widths=(n_tiles,),
+            noise_ids=(n_tiles, lane_length // rows_per_group, NOISE_PER_GROUP),
+            sampled_rows=(n_tiles, n_spans, n_chunks),
+            chunk_pairs=(n_tiles, n_spans, n_chunks, n_chunks),
         )
         self.block_size = math.prod(shape)
         self.keep_probability = keep_probability.astype(np.float32)
@@ -218,12 +218,12 @@ class BlockMaker:
         return np.repeat(np.arange(1, len(n_entries) + 1, dtype=np.int32), n_entries)
 
     def _draw(self, stream, noise_table, rng):
-        n_strips, lane_length, n_lanes = self.shapes.token_ids
-        token_ids = stream.reshape(-1, n_lanes, n_strips, lane_length).transpose(0, 2, 3, 1)
+        n_tiles, lane_length, n_lanes = self.shapes.token_ids
+        token_ids = stream.reshape(-1, n_lanes, n_tiles, lane_length).transpose(0, 2, 3, 1)
         n_blocks = len(token_ids)
         widths = rng.integers(1, self.window, n_blocks, np.int32, endpoint=True)
         entries = rng.integers(0, len(noise_table), (n_blocks, *self.shapes.noise_ids), np.int32)
-        widths = np.minimum(widths, self.reach)[:, None].repeat(n_strips, 1)
+        widths = np.minimum(widths, self.reach)[:, None].repeat(n_tiles, 1)
         return Blocks(token_ids, widths, noise_table[entries], *self._draw_samples(n_blocks, rng))
 
     def _draw_samples(self, n_blocks, rng):
@@ -234,12 +234,12 @@ class BlockMaker:
         return sampled_rows, (rng.random(shapes[1], np.float32) < SHARE_OF_CHUNKS).astype(np.int32)
 
 
-def _block_shape(block_size, strip_size, reach):
-    """Strips of a block of at least so many tokens, tokens in a lane, and lanes of a strip."""
+def _block_shape(block_size, tile_size, reach):
+    """Tiles of a block of at least so many tokens, tokens in a lane, and lanes of a tile."""
     lane_length = SPAN * math.ceil(min(WINDOWS_PER_LANE * reach, block_size) / SPAN)
     n_lanes = math.ceil(block_size / lane_length)
-    n_strips = math.ceil(n_lanes * lane_length / max(strip_size, lane_length))
-    return n_strips, lane_length, math.ceil(n_lanes / n_strips)
+    n_tiles = math.ceil(n_lanes * lane_length / max(tile_size, lane_length))
+    return n_tiles, lane_length, math.ceil(n_lanes / n_tiles)
 
 
 def _cut(offsets, longest):

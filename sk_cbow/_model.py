@@ -182,7 +182,7 @@ def _eager_scope():
     ):
         if is_inside:
             raise RuntimeError(f"fit cannot train in {scope}: call it outside, and use the fitted vectorizer there")
-    # On a GPU, scatter adds in no fixed order, and strips are of sizes that suit the caches of processor cores.
+    # On a GPU, scatter adds in no fixed order, and tiles are of sizes that suit the caches of processor cores.
     with tf.init_scope(), tf.device("CPU:0"):
         yield
 
@@ -191,12 +191,12 @@ def _eager_scope():
 def _memory_for(config, block_shape):
     """Ask for the memory of a fit before XLA does, which ends the process where it gets none."""
     n_tables, n_tokens, vector_size = 1 if config.shared_embedding else 2, config.n_tokens, config.vector_size
-    n_strips, lane_length, n_lanes = block_shape
-    numbers_of_strip = lane_length * n_lanes * vector_size
+    n_tiles, lane_length, n_lanes = block_shape
+    floats_per_tile = lane_length * n_lanes * vector_size
     # Measured for sizes that are large in each, with a margin: copies of the tables, the gradients of a block, what the
-    # strips at work need, and the rest of a fit.
-    n_at_work = max(_n_shares(n_strips), 2)
-    n_numbers = 2.5 * n_tables * n_tokens * vector_size + (4 * n_strips + 27 * n_at_work) * numbers_of_strip
+    # tiles at work need, and the rest of a fit.
+    n_at_work = max(_n_shares(n_tiles), 2)
+    n_numbers = 2.5 * n_tables * n_tokens * vector_size + (4 * n_tiles + 27 * n_at_work) * floats_per_tile
     n_bytes = 4 * int(n_numbers) + 2**27
     try:
         np.empty(n_bytes, np.uint8)  # is given back at once, and never touched
@@ -453,9 +453,9 @@ def _with_spare_rows(n_rows):
     return -(-n_rows // step) * step
 
 
-def _n_shares(n_strips):
-    """Programs side by side that share the strips of a block: as many as there are cores."""
-    return min(n_strips, cpu_count())
+def _n_shares(n_tiles):
+    """Programs side by side that share the tiles of a block: as many as there are cores."""
+    return min(n_tiles, cpu_count())
 
 
 _programs = {}
@@ -515,7 +515,7 @@ def train_on_block(tables, accumulators, block, learning_rate, *, n_shares, **op
     """Take one step of training on one block, in place.
 
     XLA leaves most of a program to one core, so the gradients of a block are computed by programs side by side, each
-    with a share of the strips. The results do not depend on the number of shares: strips are independent, and the
+    with a share of the tiles. The results do not depend on the number of shares: tiles are independent, and the
     update goes through them in order.
 
     Parameters
@@ -523,7 +523,7 @@ def train_on_block(tables, accumulators, block, learning_rate, *, n_shares, **op
     tables, accumulators, n_shares, **options
         As in `train_on_blocks`.
     block : Blocks
-        One block: of each array, the first axis is that of strips.
+        One block: of each array, the first axis is that of tiles.
     learning_rate : float tensor, scalar
 
     Returns
@@ -531,20 +531,20 @@ def train_on_block(tables, accumulators, block, learning_rate, *, n_shares, **op
     loss, n_targets : scalar tensors
     """
     compiled = partial(tf.function, jit_compile=True, autograph=False)
-    n_strips = block.token_ids.shape[0]
-    if n_strips == 1:
-        return compiled(partial(_train_on_one_strip, **options))(tables, accumulators, block, learning_rate)
-    bounds = np.linspace(0, n_strips, n_shares + 1).astype(int)
+    n_tiles = block.token_ids.shape[0]
+    if n_tiles == 1:
+        return compiled(partial(_train_on_one_tile, **options))(tables, accumulators, block, learning_rate)
+    bounds = np.linspace(0, n_tiles, n_shares + 1).astype(int)
     shares = [block._make(array[start:stop] for array in block) for start, stop in itertools.pairwise(bounds)]
-    gradients = compiled(partial(gradients_of_strips, **options))
+    gradients = compiled(partial(gradients_of_tiles, **options))
     losses, n_targets, parts = zip(*[gradients(tables, share) for share in shares], strict=True)
     compiled(partial(update_tables))(tables, accumulators, parts, learning_rate)
     return tf.add_n(losses), tf.add_n(n_targets)
 
 
-def _train_on_one_strip(tables, accumulators, block, learning_rate, **options):
+def _train_on_one_tile(tables, accumulators, block, learning_rate, **options):
     # In one program, for each call of a program costs so small a block a tenth of its time.
-    loss, n_targets, occurrences = gradients_of_strips(tables, block, **options)
+    loss, n_targets, occurrences = gradients_of_tiles(tables, block, **options)
     update_tables(tables, accumulators, [occurrences], learning_rate)
     return loss, n_targets
 
@@ -552,13 +552,13 @@ def _train_on_one_strip(tables, accumulators, block, learning_rate, **options):
 class Occurrences(NamedTuple):
     """Rows of a table that take part in a step, each as often as it does."""
 
-    ids: tf.Tensor  # (n_strips, n_occurrences)
-    gradients: tf.Tensor  # (n_strips, n_occurrences, vector_size)
-    squares: tf.Tensor  # (n_strips, n_occurrences), the mean square of each gradient
+    ids: tf.Tensor  # (n_tiles, n_occurrences)
+    gradients: tf.Tensor  # (n_tiles, n_occurrences, vector_size)
+    squares: tf.Tensor  # (n_tiles, n_occurrences), the mean square of each gradient
 
 
-def gradients_of_strips(tables, strips, **options):
-    """Compute losses and gradients strip by strip, so that what a strip needs stays in the cache.
+def gradients_of_tiles(tables, tiles, **options):
+    """Compute losses and gradients tile by tile, so that what a tile needs stays in the cache.
 
     Returns
     -------
@@ -566,13 +566,13 @@ def gradients_of_strips(tables, strips, **options):
     occurrences : list of Occurrences
         One for each table.
     """
-    # The compiled loop over strips would keep variables, and fail in the next model, when they are gone.
+    # The compiled loop over tiles would keep variables, and fail in the next model, when they are gone.
     tables = [tf.convert_to_tensor(table) for table in tables]
 
-    def of_strip(strip):
-        loss, n_targets, gradients = strip_gradients(tables[0], tables[-1], strip, **options)
+    def of_tile(tile):
+        loss, n_targets, gradients = tile_gradients(tables[0], tables[-1], tile, **options)
         as_context, as_target, as_noise = (tf.reshape(part, [-1, part.shape[-1]]) for part in gradients)
-        token_ids, noise_ids = tf.reshape(strip.token_ids, [-1]), tf.reshape(strip.noise_ids, [-1])
+        token_ids, noise_ids = tf.reshape(tile.token_ids, [-1]), tf.reshape(tile.noise_ids, [-1])
         with_noise = tf.concat([token_ids, noise_ids], axis=0)
         if len(tables) == 1:
             occurrences = [(with_noise, tf.concat([as_context + as_target, as_noise], axis=0))]
@@ -588,18 +588,18 @@ def gradients_of_strips(tables, strips, **options):
         )
 
     signature = (tf.float32, tf.float32, [Occurrences(tf.int32, tf.float32, tf.float32) for _ in tables])
-    losses, n_targets, occurrences = tf.map_fn(of_strip, strips, fn_output_signature=signature)
+    losses, n_targets, occurrences = tf.map_fn(of_tile, tiles, fn_output_signature=signature)
     return tf.reduce_sum(losses), tf.reduce_sum(n_targets), occurrences
 
 
-def strip_gradients(context_table, target_table, strip, *, window, negative, offset, document_context):
-    """Loss of a strip and its gradient with respect to every vector that takes part, in closed form.
+def tile_gradients(context_table, target_table, tile, *, window, negative, offset, document_context):
+    """Loss of a tile and its gradient with respect to every vector that takes part, in closed form.
 
     Parameters
     ----------
     context_table, target_table : tensors of shape (n_ids, vector_size)
-    strip : Blocks
-        One strip of one block, so that arrays have two axes less: token ids (lane_length, n_lanes), a width and so on.
+    tile : Blocks
+        One tile of one block, so that arrays have two axes less: token ids (lane_length, n_lanes), a width and so on.
     window, negative, offset, document_context
         As in `CBOW`.
 
@@ -611,15 +611,15 @@ def strip_gradients(context_table, target_table, strip, *, window, negative, off
         noise (n_groups, noise_per_group, vector_size).
     """
     hidden, is_target, context_gradient = context_mean(
-        context_table, strip, window=window, document_context=document_context
+        context_table, tile, window=window, document_context=document_context
     )
     loss, (hidden_gradient, target_gradient, noise_gradient) = negative_sampling(
-        hidden, is_target, target_table, strip.token_ids, strip.noise_ids, negative=negative, offset=offset
+        hidden, is_target, target_table, tile.token_ids, tile.noise_ids, negative=negative, offset=offset
     )
     return loss, tf.reduce_sum(is_target), (context_gradient(hidden_gradient), target_gradient, noise_gradient)
 
 
-def context_mean(table, strip, *, window, document_context):
+def context_mean(table, tile, *, window, document_context):
     """Average the vectors of each place's context: the window around it, and a sample of its document's other words.
 
     The two averages are weighted by 1 - document_context and document_context; where there is no sampled word, the
@@ -630,8 +630,8 @@ def context_mean(table, strip, *, window, document_context):
     ----------
     table : tensor of shape (n_ids, vector_size)
         Row 0, of the padding, is zero.
-    strip : Blocks
-        Of one strip.
+    tile : Blocks
+        Of one tile.
     window : int
         The largest width.
     document_context : float
@@ -646,13 +646,13 @@ def context_mean(table, strip, *, window, document_context):
         The adjoint, in the manner of `tf.custom_gradient`: from the gradient with respect to `hidden` to the gradient
         with respect to the vector of each place.
     """
-    is_token = tf.cast(strip.token_ids != 0, tf.float32)[:, :, None]  # (lane_length, n_lanes, 1)
-    window_sum = _window_sum(strip.widths, window)
+    is_token = tf.cast(tile.token_ids != 0, tf.float32)[:, :, None]  # (lane_length, n_lanes, 1)
+    window_sum = _window_sum(tile.widths, window)
     n_window = window_sum(_with_margins(is_token, window))
     is_target = is_token * tf.cast(n_window > 0, tf.float32)
     window_weight = is_target / tf.maximum(n_window, 1)
     # The padding's vectors are zero, so margins and places without a token add nothing.
-    of_window = window_sum(tf.gather(table, _with_margins(strip.token_ids, window)))
+    of_window = window_sum(tf.gather(table, _with_margins(tile.token_ids, window)))
 
     def from_window(gradient):
         return window_sum(_with_margins(gradient, window))
@@ -660,13 +660,13 @@ def context_mean(table, strip, *, window, document_context):
     if not 0 < document_context < 1:  # at 1, the words of documents are shuffled: the window is the sample
         return of_window * window_weight, is_target, lambda gradient: is_token * from_window(gradient * window_weight)
 
-    document_sum, from_document = _document_sum(is_token, strip.sampled_rows, strip.chunk_pairs)
+    document_sum, from_document = _document_sum(is_token, tile.sampled_rows, tile.chunk_pairs)
     # A place that has words of its document in the lane has neighbours, so that the window is never empty beside them.
     n_document = document_sum(is_token)
     share = document_context * tf.cast(n_document > 0, tf.float32)
     window_weight *= 1 - share
     document_weight = is_target * share / tf.maximum(n_document, 1)
-    hidden = of_window * window_weight + document_sum(tf.gather(table, strip.token_ids)) * document_weight
+    hidden = of_window * window_weight + document_sum(tf.gather(table, tile.token_ids)) * document_weight
 
     def context_gradient(gradient):
         return is_token * (from_window(gradient * window_weight) + from_document(gradient * document_weight))

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sk_cbow._blocks import (
     BlockMaker,
     default_block_size,
-    default_strip_size,
+    default_tile_size,
     keep_probability,
     noise_probability,
 )
@@ -126,7 +126,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     batch_size : int or "auto", default="auto"
         Tokens in a training block, which is one step of training; rounded up to a multiple of 64, or more where the
         window is wide. "auto" takes about 256 blocks per epoch, of 256 to 8192 tokens, and beyond 8 million
-        tokens about 1024 blocks of up to 32768: small corpora need many small steps, and the strips of large blocks
+        tokens about 1024 blocks of up to 32768: small corpora need many small steps, and the tiles of large blocks
         can be shared by more cores.
 
     weighting : {"uniform", "idf", "sif"}, default="uniform"
@@ -673,7 +673,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             window=self.window,
             document_context=self.document_context,
             block_size=block_size,
-            strip_size=default_strip_size(self.vector_size),
+            tile_size=default_tile_size(self.vector_size),
         )
 
     def _row_inits(self, vocabulary, previous):

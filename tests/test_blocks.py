@@ -7,7 +7,7 @@ from sk_cbow._blocks import (
     BlockMaker,
     Blocks,
     default_block_size,
-    default_strip_size,
+    default_tile_size,
     keep_probability,
     noise_probability,
 )
@@ -29,7 +29,7 @@ def blocks_of(documents, *, keep=1.0, n_tokens=None, block_size=128, noise=None,
         window=WINDOW,
         document_context=document_context,
         block_size=block_size,
-        strip_size=2048,
+        tile_size=2048,
     )
 
 
@@ -125,7 +125,7 @@ def test_subsampling_keeps_each_token_at_its_rate():
         window=WINDOW,
         document_context=0,
         block_size=512,
-        strip_size=2048,
+        tile_size=2048,
     )
     kept = np.bincount(one_epoch(maker)[0].ravel(), minlength=3)[1:]
     deviation = np.sqrt(count * rates * (1 - rates))
@@ -187,12 +187,12 @@ def test_noise_reaches_tokens_rarer_than_the_table_has_entries():
     assert len(np.unique(np.concatenate(tables))) == n_tokens
 
 
-def test_lanes_of_a_strip_come_from_all_over_the_block():
+def test_lanes_of_a_tile_come_from_all_over_the_block():
     maker = blocks_of([np.arange(1, 8193)], block_size=8192)
     token_ids, *_ = next(maker.epoch(1, np.random.default_rng(0)))
-    for strip in token_ids[0]:
-        assert (np.diff(strip, axis=0) == 1).all()
-        assert (np.diff(strip, axis=1) == 256).all()
+    for tile in token_ids[0]:
+        assert (np.diff(tile, axis=0) == 1).all()
+        assert (np.diff(tile, axis=1) == 256).all()
 
 
 @pytest.mark.parametrize("document_context", [0.2, 0.8])
@@ -237,11 +237,11 @@ def test_a_context_of_the_document_alone_shuffles_the_words_of_each_document():
 @pytest.mark.parametrize("block_size", [1, 70, 256, 2048, 2100, 8192])
 def test_a_block_is_a_little_larger_than_asked_and_groups_have_about_64_places(block_size, longest):
     maker = blocks_of([np.ones(longest, int)], block_size=block_size)
-    n_strips, lane_length, n_lanes = maker.shapes.token_ids
-    assert maker.block_size == n_strips * lane_length * n_lanes
-    assert block_size <= maker.block_size < block_size + 64 * n_strips
-    assert lane_length * n_lanes <= 2048 + 64  # blocks_of cuts strips of 2048
-    assert maker.shapes.noise_ids[0] == n_strips
+    n_tiles, lane_length, n_lanes = maker.shapes.token_ids
+    assert maker.block_size == n_tiles * lane_length * n_lanes
+    assert block_size <= maker.block_size < block_size + 64 * n_tiles
+    assert lane_length * n_lanes <= 2048 + 64  # blocks_of cuts tiles of 2048
+    assert maker.shapes.noise_ids[0] == n_tiles
     assert 64 * 2**-0.5 <= lane_length * n_lanes / maker.shapes.noise_ids[1] <= 64 * 2**0.5
 
 
@@ -250,20 +250,20 @@ def test_a_lane_has_room_for_a_dozen_windows():
     one_token["document_context"] = 0
     for window in (1, 5, 6, 20, 10**6):
         maker = BlockMaker(
-            np.zeros(2000, np.int32), np.array([0, 2000]), **one_token, window=window, block_size=1024, strip_size=512
+            np.zeros(2000, np.int32), np.array([0, 2000]), **one_token, window=window, block_size=1024, tile_size=512
         )
         _, lane_length, _ = maker.shapes.token_ids
         assert lane_length >= min(12 * window, 1024)
 
 
-def test_strips_are_shorter_where_vectors_are_longer():
+def test_tiles_are_shorter_where_vectors_are_longer():
     sizes = [1, 50, 100, 200, 300, 10**6]
-    strips = [default_strip_size(vector_size) for vector_size in sizes]
-    assert strips == sorted(strips, reverse=True)
-    assert strips[0] <= 4096
-    assert strips[-1] == 64
-    for vector_size, strip_size in zip(sizes[1:-1], strips[1:-1], strict=True):
-        assert 2**17 <= vector_size * strip_size <= 2**19  # numbers, a megabyte or so
+    tiles = [default_tile_size(vector_size) for vector_size in sizes]
+    assert tiles == sorted(tiles, reverse=True)
+    assert tiles[0] <= 4096
+    assert tiles[-1] == 64
+    for vector_size, tile_size in zip(sizes[1:-1], tiles[1:-1], strict=True):
+        assert 2**17 <= vector_size * tile_size <= 2**19  # numbers, a megabyte or so
 
 
 def test_larger_corpora_have_larger_blocks_and_no_fewer_steps():
@@ -286,7 +286,7 @@ def test_a_document_may_be_longer_than_32_bits_count():
         window=WINDOW,
         document_context=0,
         block_size=8192,
-        strip_size=2048,
+        tile_size=2048,
     )
     assert maker.lengths.sum(dtype=np.int64) == n_tokens
     blocks = next(maker.epoch(1, np.random.default_rng(0)))

@@ -12,7 +12,7 @@ from sk_cbow._model import (
     ModelConfig,
     Occurrences,
     context_mean,
-    strip_gradients,
+    tile_gradients,
     train,
     train_on_block,
     update_tables,
@@ -35,47 +35,47 @@ def model_of(tables, **options):
     return model
 
 
-def strip_of(token_ids, width, noise_ids, sampled_rows=((0,),), chunk_pairs=(((0,),),)):
+def tile_of(token_ids, width, noise_ids, sampled_rows=((0,),), chunk_pairs=(((0,),),)):
     arrays = token_ids, width, noise_ids, sampled_rows, chunk_pairs
     return Blocks._make(np.asarray(array, np.int32) for array in arrays)
 
 
-def random_strip(seed=0, n_groups=4, noise_per_group=6):
-    """A strip of three lanes in which documents of several lengths stand at least WINDOW apart."""
+def random_tile(seed=0, n_groups=4, noise_per_group=6):
+    """A tile of three lanes in which documents of several lengths stand at least WINDOW apart."""
     rng = np.random.default_rng(seed)
     token_ids = rng.integers(1, N_TOKENS + 1, (24, 3))
     for lane, start in ((0, 0), (0, 9), (0, 11), (1, 4), (1, 20), (2, 21)):
         token_ids[start : start + WINDOW, lane] = 0
     noise_ids = rng.integers(1, N_TOKENS + 1, (n_groups, noise_per_group))
     # Two spans of three chunks of four rows.
-    return strip_of(token_ids, 2, noise_ids, rng.integers(0, 4, (2, 3)), rng.integers(0, 2, (2, 3, 3)))
+    return tile_of(token_ids, 2, noise_ids, rng.integers(0, 4, (2, 3)), rng.integers(0, 2, (2, 3, 3)))
 
 
-def document_of(lane, strip, place):
+def document_of(lane, tile, place):
     """The sampled words of the document of a place, which are its document context."""
-    n_spans, n_chunks = strip.sampled_rows.shape
+    n_spans, n_chunks = tile.sampled_rows.shape
     n_rows = len(lane) // (n_spans * n_chunks)
     span, chunk = divmod(place // n_rows, n_chunks)
     words = []
     for other in range(n_chunks):
-        sampled = (span * n_chunks + other) * n_rows + strip.sampled_rows[span, other]
+        sampled = (span * n_chunks + other) * n_rows + tile.sampled_rows[span, other]
         is_same_document = lane[min(place, sampled) : max(place, sampled) + 1].all()  # no padding between
-        if strip.chunk_pairs[span, chunk, other] and is_same_document and sampled != place:
+        if tile.chunk_pairs[span, chunk, other] and is_same_document and sampled != place:
             words.append(lane[sampled])
     return words
 
 
-def textbook_examples(strip, document_context=0):
-    """The examples of a strip one by one, as the textbook model takes them, with the weight of each noise word."""
+def textbook_examples(tile, document_context=0):
+    """The examples of a tile one by one, as the textbook model takes them, with the weight of each noise word."""
     words, contexts, noises, weights, documents = [], [], [], [], []
-    width = strip.widths
-    for lane in strip.token_ids.T:
+    width = tile.widths
+    for lane in tile.token_ids.T:
         for place, word in enumerate(lane):
             around = [*range(place - width, place), *range(place + 1, place + width + 1)]
             context = [lane[neighbour] for neighbour in around if 0 <= neighbour < len(lane) and lane[neighbour]]
-            document = document_of(lane, strip, place) if 0 < document_context < 1 else []
+            document = document_of(lane, tile, place) if 0 < document_context < 1 else []
             if word and (context or document):
-                noise = strip.noise_ids[place % len(strip.noise_ids)]
+                noise = tile.noise_ids[place % len(tile.noise_ids)]
                 words.append([word])
                 contexts.append(context + [0] * (2 * WINDOW - len(context)))
                 documents.append(document + [0] * (6 - len(document)))
@@ -94,12 +94,12 @@ def scatter(n_rows, *ids_and_gradients):
     return total
 
 
-def test_loss_and_gradient_of_a_small_strip_by_hand():
+def test_loss_and_gradient_of_a_small_tile_by_hand():
     table = np.array([[0, 0], [1, 0], [0, 2], [1, 1]], np.float32)
     token_ids = np.array([[1], [2], [0], [3]], np.int32)  # two documents, [1, 2] and [3]; the second has no context
     noise_ids = np.array([[3, 1]], np.int32)  # each with weight negative / 2 = 1, but 1 is dropped for the target 1
-    loss, n_targets, (context_gradient, target_gradient, noise_gradient) = strip_gradients(
-        table, table, strip_of(token_ids, 1, noise_ids), window=1, negative=2, offset=math.log(2), document_context=0
+    loss, n_targets, (context_gradient, target_gradient, noise_gradient) = tile_gradients(
+        table, table, tile_of(token_ids, 1, noise_ids), window=1, negative=2, offset=math.log(2), document_context=0
     )
     # Token 1 has the context vector (0, 2), token 2 has (1, 0). Both products are 0, less log 2: sigmoid is 1/3.
     # The noise 3 has product 2 with the first context; noise 3 and 1 have product 1 with the second.
@@ -120,8 +120,8 @@ def test_hidden_vectors_with_a_document_context_by_hand():
     lane = np.array([1, 2, 3, 4, 0, 0, 0, 5])
     # The first chunk sees its own sampled row 0 and row 1 of the second, that is tokens 1 and 4; the second chunk sees
     # only the first. Between documents, pairs count for nothing.
-    strip = strip_of(lane[:, None], 1, [[6]], [[0, 1, 0, 1]], [[[1, 1, 1, 1], [1, 0, 1, 1], [1] * 4, [1] * 4]])
-    hidden, is_target, _ = context_mean(table, strip, window=1, document_context=0.8)
+    tile = tile_of(lane[:, None], 1, [[6]], [[0, 1, 0, 1]], [[[1, 1, 1, 1], [1, 0, 1, 1], [1] * 4, [1] * 4]])
+    hidden, is_target, _ = context_mean(table, tile, window=1, document_context=0.8)
     assert is_target[:, 0, 0].numpy().tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
     window = np.array([[0, 1, 0, 0], [0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [0, 0, 1, 0]])
     document = np.array([[0, 0, 0, 1], [0.5, 0, 0, 0.5], [1, 0, 0, 0], [1, 0, 0, 0]])
@@ -131,8 +131,8 @@ def test_hidden_vectors_with_a_document_context_by_hand():
 
 def test_without_sampled_words_of_the_document_the_window_counts_alone():
     table = np.concatenate((np.zeros((1, 8)), np.eye(8))).astype(np.float32)
-    strip = strip_of([[1], [2], [0], [0]], 1, [[6]], [[0, 0]], np.zeros((1, 2, 2)))
-    hidden, _, _ = context_mean(table, strip, window=1, document_context=0.8)
+    tile = tile_of([[1], [2], [0], [0]], 1, [[6]], [[0, 0]], np.zeros((1, 2, 2)))
+    hidden, _, _ = context_mean(table, tile, window=1, document_context=0.8)
     np.testing.assert_array_equal(hidden[:2, 0, :2], [[0, 1], [1, 0]])
 
 
@@ -140,9 +140,9 @@ def test_without_sampled_words_of_the_document_the_window_counts_alone():
 @pytest.mark.parametrize("shared", [True, False])
 def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(shared, document_context):
     tables = random_tables(1 if shared else 2)
-    strip = random_strip()
-    token_ids, _, noise_ids, *_ = strip
-    (words, contexts, noises, *documents), weights = textbook_examples(strip, document_context)
+    tile = random_tile()
+    token_ids, _, noise_ids, *_ = tile
+    (words, contexts, noises, *documents), weights = textbook_examples(tile, document_context)
     if document_context == 1:  # the window is a sample of the shuffled document
         contexts, documents = np.zeros_like(contexts), [contexts]
 
@@ -154,8 +154,8 @@ def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(share
         )
     expected = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(expected_loss, model.trainable_weights)]
 
-    loss, n_targets, (as_context, as_target, as_noise) = strip_gradients(
-        tables[0], tables[-1], strip, **OPTIONS | {"document_context": document_context}
+    loss, n_targets, (as_context, as_target, as_noise) = tile_gradients(
+        tables[0], tables[-1], tile, **OPTIONS | {"document_context": document_context}
     )
     assert n_targets == len(words) > 30
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
@@ -168,16 +168,16 @@ def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(share
 
 @pytest.mark.slow
 @pytest.mark.parametrize("document_context", [0, 0.5])
-@pytest.mark.parametrize("n_strips", [1, 2, 3])
+@pytest.mark.parametrize("n_tiles", [1, 2, 3])
 @pytest.mark.parametrize("shared", [True, False])
-def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_strips, document_context):
+def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_tiles, document_context):
     options = OPTIONS | {"document_context": document_context}
     tables = random_tables(1 if shared else 2)
-    strips = [random_strip(seed) for seed in range(n_strips)]
+    tiles = [random_tile(seed) for seed in range(n_tiles)]
     occurrences = [[] for _ in tables]
-    for strip in strips:
-        token_ids, _, noise_ids, *_ = strip
-        _, _, (as_context, as_target, as_noise) = strip_gradients(tables[0], tables[-1], strip, **options)
+    for tile in tiles:
+        token_ids, _, noise_ids, *_ = tile
+        _, _, (as_context, as_target, as_noise) = tile_gradients(tables[0], tables[-1], tile, **options)
         moved_as_one = as_context + as_target  # the shared table's row takes both as one occurrence
         occurrences[0].append((token_ids, moved_as_one if shared else as_context))
         if not shared:
@@ -186,8 +186,8 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
 
     variables = [tf.Variable(table) for table in tables]
     accumulators = [tf.Variable(np.full(N_TOKENS + 1, 0.5, np.float32)) for _ in tables]
-    block = Blocks._make(map(np.stack, zip(*strips, strict=True)))
-    train_on_block(variables, accumulators, block, np.float32(0.1), n_shares=min(n_strips, 2), **options)
+    block = Blocks._make(map(np.stack, zip(*tiles, strict=True)))
+    train_on_block(variables, accumulators, block, np.float32(0.1), n_shares=min(n_tiles, 2), **options)
 
     for table, variable, accumulator, parts in zip(tables, variables, accumulators, occurrences, strict=True):
         rows = np.concatenate([np.ravel(ids) for ids, _ in parts])
@@ -201,7 +201,7 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
 @pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_results_do_not_depend_on_the_number_of_programs_side_by_side(shared):
-    block = Blocks._make(map(np.stack, zip(*map(random_strip, range(4)), strict=True)))
+    block = Blocks._make(map(np.stack, zip(*map(random_tile, range(4)), strict=True)))
     results = []
     for n_shares in (1, 2, 3, 4):
         variables = [tf.Variable(table) for table in random_tables(1 if shared else 2)]
@@ -232,14 +232,14 @@ def test_row_wise_adagrad_by_hand():
 @pytest.mark.parametrize("document_context", [0, 0.5])
 def test_no_context_crosses_a_document_and_padding_gets_no_gradient(document_context):
     table = random_tables(1)[0]
-    strip = random_strip()
-    token_ids, options = strip.token_ids, OPTIONS | {"document_context": document_context}
-    _, _, gradients = strip_gradients(table, table, strip, **options)
+    tile = random_tile()
+    token_ids, options = tile.token_ids, OPTIONS | {"document_context": document_context}
+    _, _, gradients = tile_gradients(table, table, tile, **options)
     for gradient in gradients[:2]:
         assert not np.any(gradient.numpy()[token_ids == 0])
     changed = token_ids.copy()
     changed[4, 0] = changed[4, 0] % N_TOKENS + 1  # a word of the first document
-    _, _, others = strip_gradients(table, table, strip._replace(token_ids=changed), **options)
+    _, _, others = tile_gradients(table, table, tile._replace(token_ids=changed), **options)
     for before, after in zip(gradients[:2], others[:2], strict=True):
         assert np.any(before[3:9, 0] != after[3:9, 0])
         np.testing.assert_array_equal(before[9:, 0], after[9:, 0])
@@ -249,8 +249,8 @@ def test_no_context_crosses_a_document_and_padding_gets_no_gradient(document_con
 def test_noise_equal_to_the_target_adds_nothing():
     table = random_tables(1)[0]
     token_ids = np.array([[3], [3], [3], [3]], np.int32)
-    strip = strip_of(token_ids, 1, np.full((1, 6), 3))
-    loss, _, gradients = strip_gradients(table, table, strip, **OPTIONS | {"window": 1})
+    tile = tile_of(token_ids, 1, np.full((1, 6), 3))
+    loss, _, gradients = tile_gradients(table, table, tile, **OPTIONS | {"window": 1})
     product = float(table[3] @ table[3])  # the average of a context of 3s is the vector of 3
     assert loss.numpy() == pytest.approx(4 * math.log1p(math.exp(math.log(NEGATIVE) - product)), rel=1e-5)
     assert not np.any(gradients[2])
@@ -258,8 +258,8 @@ def test_noise_equal_to_the_target_adds_nothing():
 
 def test_a_width_below_the_window_narrows_the_context():
     table = random_tables(1)[0]
-    strip = random_strip()._replace(widths=np.int32(1))
-    wide, narrow = (strip_gradients(table, table, strip, **OPTIONS | {"window": window}) for window in (WINDOW, 1))
+    tile = random_tile()._replace(widths=np.int32(1))
+    wide, narrow = (tile_gradients(table, table, tile, **OPTIONS | {"window": window}) for window in (WINDOW, 1))
     np.testing.assert_allclose(wide[0], narrow[0], rtol=1e-6)
     np.testing.assert_allclose(wide[2][0], narrow[2][0], atol=1e-6)
 
@@ -267,7 +267,7 @@ def test_a_width_below_the_window_narrows_the_context():
 def test_extreme_products_keep_loss_and_gradient_finite():
     table = np.array([[0, 0], [30, 30], [30, 30], [-30, -30]], np.float32)
     options = {"window": 1, "negative": 2, "offset": math.log(2), "document_context": 0}
-    loss, _, gradients = strip_gradients(table, table, strip_of([[1], [3]], 1, [[2, 3]]), **options)
+    loss, _, gradients = tile_gradients(table, table, tile_of([[1], [3]], 1, [[2, 3]]), **options)
     # Each target has product -1800 with its context, and one of its two noise words, of weight 1, has 1800.
     assert loss.numpy() == pytest.approx(2 * (1800 + math.log(2)) + 2 * (1800 - math.log(2)))
     assert all(np.isfinite(gradient).all() for gradient in gradients)
@@ -300,7 +300,7 @@ def small_corpus():
         window=WINDOW,
         document_context=0,
         block_size=256,
-        strip_size=2048,
+        tile_size=2048,
     )
 
 
@@ -397,7 +397,7 @@ def test_fits_of_nearly_one_size_compile_the_step_once():
             window=2,
             document_context=0,
             block_size=128,
-            strip_size=2048,
+            tile_size=2048,
         )
         train_on(blocks, n_tokens=n_tokens, vector_size=7)
         if n_tokens == 900:

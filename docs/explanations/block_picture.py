@@ -1,4 +1,4 @@
-"""The picture of a training block: strips and lanes, shifts, shared noise."""
+"""The picture of a training block: tiles and lanes, shifts, shared noise."""
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import ConnectionPatch, Rectangle
@@ -10,20 +10,20 @@ PIECE, TARGET = (
 NOISE_PER_GROUP = 12
 
 
-def draw_block(strips, n_groups):
-    """Draw a block of ids (n_strips, lane_length, n_lanes); each id has a colour."""
-    n_strips, _, n_lanes = strips.shape
+def draw_block(tiles, n_groups):
+    """Draw a block of ids (n_tiles, lane_length, n_lanes); each id has a colour."""
+    n_tiles, _, n_lanes = tiles.shape
     _, (top, middle, bottom) = plt.subplots(
         3,
         1,
         figsize=(10, 8.2),
         layout="constrained",
-        height_ratios=[n_strips * (n_lanes + 1), 6, n_lanes + 3],
+        height_ratios=[n_tiles * (n_lanes + 1), 6, n_lanes + 3],
     )
-    for number, strip in enumerate(strips):
-        draw_strip(top, strip, -number * (n_lanes + 1), f"strip {number + 1}")
-    draw_shifts(middle, strips[0][PIECE, 0])
-    draw_noise(bottom, strips[0], n_groups)
+    for number, tile in enumerate(tiles):
+        draw_tile(top, tile, -number * (n_lanes + 1), f"tile {number + 1}")
+    draw_shifts(middle, tiles[0][PIECE, 0])
+    draw_noise(bottom, tiles[0], n_groups)
     for axes, title, left, right in [
         (
             top,
@@ -57,11 +57,11 @@ def draw_cell(axes, token_id, x, y, **options):
     )
 
 
-def draw_strip(axes, strip, y, name):
-    for place, row in enumerate(strip):
+def draw_tile(axes, tile, y, name):
+    for place, row in enumerate(tile):
         for lane, token_id in enumerate(row):
             draw_cell(axes, token_id, place, y - lane, linewidth=0.4)
-    axes.text(-1, y - strip.shape[1] / 2, name, ha="right", va="center")
+    axes.text(-1, y - tile.shape[1] / 2, name, ha="right", va="center")
 
 
 def draw_shifts(axes, token_ids):
@@ -81,13 +81,13 @@ def draw_shifts(axes, token_ids):
     axes.text(TARGET + 0.5, -5.25, label, ha="center", va="top")
 
 
-def draw_noise(axes, strip, n_groups):
-    lane_length, n_lanes = strip.shape
-    draw_strip(axes, strip, 0, "strip 1")
+def draw_noise(axes, tile, n_groups):
+    lane_length, n_lanes = tile.shape
+    draw_tile(axes, tile, 0, "tile 1")
     centre, y = lane_length / 2, -n_lanes - 1.2
     for place in range(0, lane_length, n_groups):
         for lane in range(n_lanes):
-            if strip[place, lane]:
+            if tile[place, lane]:
                 axes.plot(place + 0.5, -lane - 0.45, "ko", markersize=3.5)
         if place % (4 * n_groups) == 0:
             ends = (place + 0.5, -n_lanes + 0.1), (centre, y + 0.1)
