@@ -36,7 +36,7 @@ class Blocks(NamedTuple):
     """Some blocks in a row; the training step takes one block and goes through its tiles, so the first axes go."""
 
     token_ids: np.ndarray  # (n_blocks, n_tiles, lane_length, n_lanes) int32, 0 is padding
-    widths: np.ndarray  # (n_blocks, n_tiles) int32, the words on each side that are context, equal in a block
+    sampled_windows: np.ndarray  # (n_blocks, n_tiles) int32, the words on each side that are context, equal in a block
     noise_ids: np.ndarray  # (n_blocks, n_tiles, n_groups, NOISE_PER_GROUP) int32
     # The rest is for a context of window and document; otherwise it is one number each, without meaning. Of each chunk
     # one row is sampled, 0..ROWS_PER_CHUNK - 1; a pair is 1 where the first chunk sees the second, otherwise 0.
@@ -105,7 +105,7 @@ class BlockMaker:
 
     Attributes
     ----------
-    reach : int
+    effective_window : int
         The window, or less if no document is so long.
     gap : int
         Padding between documents: no window holds tokens of two, and no chunk.
@@ -134,16 +134,16 @@ class BlockMaker:
         self.rows = rows
         self.window = window
         self.starts, self.lengths = _cut(offsets, max(block_size, TARGETS_PER_GROUP))
-        self.reach = int(min(window, self.lengths.max(initial=2) - 1))
-        shape = n_tiles, lane_length, n_lanes = _block_shape(block_size, tile_size, self.reach)
+        self.effective_window = int(min(window, self.lengths.max(initial=2) - 1))
+        shape = n_tiles, lane_length, n_lanes = _block_shape(block_size, tile_size, self.effective_window)
         rows_per_group = 2 ** round(math.log2(TARGETS_PER_GROUP / n_lanes))
         self.is_shuffled = document_context == 1
         self.has_samples = 0 < document_context < 1
         n_spans, n_chunks = (lane_length // SPAN, SPAN // ROWS_PER_CHUNK) if self.has_samples else (1, 1)
-        self.gap = max(self.reach, ROWS_PER_CHUNK - 1) if self.has_samples else self.reach
+        self.gap = max(self.effective_window, ROWS_PER_CHUNK - 1) if self.has_samples else self.effective_window
         self.shapes = Blocks(
             token_ids=shape,
-            widths=(n_tiles,),
+            sampled_windows=(n_tiles,),
             noise_ids=(n_tiles, lane_length // rows_per_group, NOISE_PER_GROUP),
             sampled_rows=(n_tiles, n_spans, n_chunks),
             chunk_pairs=(n_tiles, n_spans, n_chunks, n_chunks),
@@ -221,10 +221,10 @@ class BlockMaker:
         n_tiles, lane_length, n_lanes = self.shapes.token_ids
         token_ids = stream.reshape(-1, n_lanes, n_tiles, lane_length).transpose(0, 2, 3, 1)
         n_blocks = len(token_ids)
-        widths = rng.integers(1, self.window, n_blocks, np.int32, endpoint=True)
+        sampled_windows = rng.integers(1, self.window, n_blocks, np.int32, endpoint=True)
         entries = rng.integers(0, len(noise_table), (n_blocks, *self.shapes.noise_ids), np.int32)
-        widths = np.minimum(widths, self.reach)[:, None].repeat(n_tiles, 1)
-        return Blocks(token_ids, widths, noise_table[entries], *self._draw_samples(n_blocks, rng))
+        sampled_windows = np.minimum(sampled_windows, self.effective_window)[:, None].repeat(n_tiles, 1)
+        return Blocks(token_ids, sampled_windows, noise_table[entries], *self._draw_samples(n_blocks, rng))
 
     def _draw_samples(self, n_blocks, rng):
         shapes = [(n_blocks, *shape) for shape in (self.shapes.sampled_rows, self.shapes.chunk_pairs)]
@@ -234,9 +234,9 @@ class BlockMaker:
         return sampled_rows, (rng.random(shapes[1], np.float32) < SHARE_OF_CHUNKS).astype(np.int32)
 
 
-def _block_shape(block_size, tile_size, reach):
+def _block_shape(block_size, tile_size, effective_window):
     """Tiles of a block of at least so many tokens, tokens in a lane, and lanes of a tile."""
-    lane_length = SPAN * math.ceil(min(WINDOWS_PER_LANE * reach, block_size) / SPAN)
+    lane_length = SPAN * math.ceil(min(WINDOWS_PER_LANE * effective_window, block_size) / SPAN)
     n_lanes = math.ceil(block_size / lane_length)
     n_tiles = math.ceil(n_lanes * lane_length / max(tile_size, lane_length))
     return n_tiles, lane_length, math.ceil(n_lanes / n_tiles)

@@ -244,7 +244,7 @@ def train(blocks, config, row_inits, *, epochs, learning_rates, rng, callbacks, 
     with _eager_scope(), _memory_for(config, blocks.shapes.token_ids):
         callbacks = _listed(callbacks)
         block_seed = rng.integers(2**63, size=2)
-        model = build_model(config, blocks.reach)
+        model = build_model(config, blocks.effective_window)
         try:
             optimizer = RowWiseAdagrad(linear_schedule(learning_rates, epochs * blocks.n_blocks))
             optimizer.build(model.tables)
@@ -599,7 +599,8 @@ def tile_gradients(context_table, target_table, tile, *, window, negative, offse
     ----------
     context_table, target_table : tensors of shape (n_ids, vector_size)
     tile : Blocks
-        One tile of one block, so that arrays have two axes less: token ids (lane_length, n_lanes), a width and so on.
+        One tile of one block, so that arrays have two axes less: token ids (lane_length, n_lanes), one sampled window
+        and so on.
     window, negative, offset, document_context
         As in `CBOW`.
 
@@ -633,7 +634,7 @@ def context_mean(table, tile, *, window, document_context):
     tile : Blocks
         Of one tile.
     window : int
-        The largest width.
+        The largest sampled window.
     document_context : float
 
     Returns
@@ -647,7 +648,7 @@ def context_mean(table, tile, *, window, document_context):
         with respect to the vector of each place.
     """
     is_token = tf.cast(tile.token_ids != 0, tf.float32)[:, :, None]  # (lane_length, n_lanes, 1)
-    window_sum = _window_sum(tile.widths, window)
+    window_sum = _window_sum(tile.sampled_windows, window)
     n_window = window_sum(_with_margins(is_token, window))
     is_target = is_token * tf.cast(n_window > 0, tf.float32)
     window_weight = is_target / tf.maximum(n_window, 1)
@@ -678,14 +679,14 @@ def _with_margins(values, window):
     return tf.pad(values, [[window, window]] + [[0, 0]] * (len(values.shape) - 1))
 
 
-def _window_sum(width, window):
+def _window_sum(sampled_window, window):
     """Sum of the neighbours on both sides, for all but the margins; with zero margins it is its own adjoint."""
 
     def window_sum(values):
         lane_length = values.shape[0] - 2 * window
         return tf.add_n(
             [
-                tf.cast(distance <= width, tf.float32)
+                tf.cast(distance <= sampled_window, tf.float32)
                 * (
                     values[window - distance : window - distance + lane_length]
                     + values[window + distance : window + distance + lane_length]

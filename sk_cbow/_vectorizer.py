@@ -174,7 +174,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         searches, whose fits would share it.
 
     random_state : int, RandomState instance or None, default=None
-        Decides the initial vectors, the order of documents, subsampling, window widths and negative samples. With an
+        Decides the initial vectors, the order of documents, subsampling, sampled windows and negative samples. With an
         int, fits on the CPU of the same machine are bit-for-bit reproducible, whatever the number of threads. None
         takes fresh entropy and leaves NumPy's global state alone.
 
@@ -220,7 +220,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     Notes
     -----
-    Training imports TensorFlow; nothing else does, neither `transform` nor unpickling. The width of the window is drawn
+    Training imports TensorFlow; nothing else does, neither `transform` nor unpickling. The size of the window is drawn
     per block; groups of about 64 positions from all over a block share their negative samples.
 
     The first fit of a process compiles the training step, which takes a second or two. So does each new `vector_size`,

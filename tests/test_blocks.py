@@ -38,9 +38,9 @@ def one_epoch(maker, seed=0, n_blocks=None):
     parts = list(maker.epoch(n_blocks or maker.n_blocks, np.random.default_rng(seed)))
     blocks = Blocks._make(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     assert Blocks._make(array.shape[1:] for array in blocks) == maker.shapes
-    assert (blocks.widths == blocks.widths[:, :1]).all()
-    token_ids = blocks.token_ids.transpose(0, 3, 1, 2).reshape(len(blocks.widths), -1)
-    return token_ids, blocks.widths[:, 0], blocks.noise_ids
+    assert (blocks.sampled_windows == blocks.sampled_windows[:, :1]).all()
+    token_ids = blocks.token_ids.transpose(0, 3, 1, 2).reshape(len(blocks.sampled_windows), -1)
+    return token_ids, blocks.sampled_windows[:, 0], blocks.noise_ids
 
 
 def split_at_padding(stream):
@@ -86,14 +86,14 @@ def test_without_subsampling_an_epoch_holds_every_document_once_and_nothing_else
     assert Counter(split_at_padding(token_ids.ravel())) == expected
 
 
-@pytest.mark.parametrize(("longest", "reach"), [(9, WINDOW), (3, 2)])
-def test_documents_stand_so_far_apart_that_no_context_reaches_the_next(longest, reach):
+@pytest.mark.parametrize(("longest", "effective_window"), [(9, WINDOW), (3, 2)])
+def test_documents_stand_so_far_apart_that_no_context_reaches_the_next(longest, effective_window):
     maker = blocks_of([[1, 2], [3], list(range(1, longest + 1)), [4, 5]])
-    stream, widths, _ = one_epoch(maker)
+    stream, sampled_windows, _ = one_epoch(maker)
     gaps = np.diff(np.flatnonzero(stream.ravel()))
-    assert gaps[gaps > 1].tolist() == [reach + 1, reach + 1]
-    assert maker.reach == reach
-    assert 1 <= widths.min() <= widths.max() <= reach
+    assert gaps[gaps > 1].tolist() == [effective_window + 1, effective_window + 1]
+    assert maker.effective_window == effective_window
+    assert 1 <= sampled_windows.min() <= sampled_windows.max() <= effective_window
 
 
 def test_epochs_differ_and_one_seed_gives_the_same_blocks():
@@ -145,8 +145,8 @@ def test_an_epoch_has_room_for_what_subsampling_keeps():
 
 def test_more_blocks_than_needed_are_padding():
     maker = blocks_of([[1, 2, 3]])
-    token_ids, widths, noise_ids = one_epoch(maker, n_blocks=4)
-    assert len(token_ids) == len(widths) == len(noise_ids) == 4
+    token_ids, sampled_windows, noise_ids = one_epoch(maker, n_blocks=4)
+    assert len(token_ids) == len(sampled_windows) == len(noise_ids) == 4
     assert np.count_nonzero(token_ids) == 3
 
 
@@ -163,9 +163,9 @@ def test_a_corpus_is_made_into_blocks_piece_by_piece():
     assert max(parts) < maker.n_blocks / 3
 
 
-def test_widths_are_uniform_from_one_to_window():
-    _, widths, _ = one_epoch(blocks_of(np.ones((12_000, 20), int)))
-    share = np.bincount(widths, minlength=WINDOW + 1) / len(widths)
+def test_sampled_windows_are_uniform_from_one_to_window():
+    _, sampled_windows, _ = one_epoch(blocks_of(np.ones((12_000, 20), int)))
+    share = np.bincount(sampled_windows, minlength=WINDOW + 1) / len(sampled_windows)
     assert share[0] == 0
     np.testing.assert_allclose(share[1:], 1 / WINDOW, atol=0.05)
 

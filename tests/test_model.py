@@ -35,8 +35,8 @@ def model_of(tables, **options):
     return model
 
 
-def tile_of(token_ids, width, noise_ids, sampled_rows=((0,),), chunk_pairs=(((0,),),)):
-    arrays = token_ids, width, noise_ids, sampled_rows, chunk_pairs
+def tile_of(token_ids, sampled_window, noise_ids, sampled_rows=((0,),), chunk_pairs=(((0,),),)):
+    arrays = token_ids, sampled_window, noise_ids, sampled_rows, chunk_pairs
     return Blocks._make(np.asarray(array, np.int32) for array in arrays)
 
 
@@ -68,10 +68,10 @@ def document_of(lane, tile, place):
 def textbook_examples(tile, document_context=0):
     """The examples of a tile one by one, as the textbook model takes them, with the weight of each noise word."""
     words, contexts, noises, weights, documents = [], [], [], [], []
-    width = tile.widths
+    sampled_window = tile.sampled_windows
     for lane in tile.token_ids.T:
         for place, word in enumerate(lane):
-            around = [*range(place - width, place), *range(place + 1, place + width + 1)]
+            around = [*range(place - sampled_window, place), *range(place + 1, place + sampled_window + 1)]
             context = [lane[neighbour] for neighbour in around if 0 <= neighbour < len(lane) and lane[neighbour]]
             document = document_of(lane, tile, place) if 0 < document_context < 1 else []
             if word and (context or document):
@@ -256,9 +256,9 @@ def test_noise_equal_to_the_target_adds_nothing():
     assert not np.any(gradients[2])
 
 
-def test_a_width_below_the_window_narrows_the_context():
+def test_a_sampled_window_below_the_window_narrows_the_context():
     table = random_tables(1)[0]
-    tile = random_tile()._replace(widths=np.int32(1))
+    tile = random_tile()._replace(sampled_windows=np.int32(1))
     wide, narrow = (tile_gradients(table, table, tile, **OPTIONS | {"window": window}) for window in (WINDOW, 1))
     np.testing.assert_allclose(wide[0], narrow[0], rtol=1e-6)
     np.testing.assert_allclose(wide[2][0], narrow[2][0], atol=1e-6)
