@@ -85,8 +85,8 @@ class BlockMaker:
     ----------
     rows : ndarray of shape (n_occurrences,), int32
         Rows 0..n_tokens - 1 of tokens, one document after the other.
-    offsets : ndarray of shape (n_documents + 1,)
-        Document d is ``rows[offsets[d]:offsets[d + 1]]``.
+    document_offsets : ndarray of shape (n_documents + 1,)
+        Document d is ``rows[document_offsets[d]:document_offsets[d + 1]]``.
     token_counts : ndarray of shape (n_tokens,)
         How often each token occurs in `rows`.
     keep_probability : ndarray of shape (n_tokens,)
@@ -121,7 +121,7 @@ class BlockMaker:
     def __init__(
         self,
         rows,
-        offsets,
+        document_offsets,
         *,
         token_counts,
         keep_probability,
@@ -133,8 +133,9 @@ class BlockMaker:
     ):
         self.rows = rows
         self.window = window
-        self.starts, self.lengths = _cut(offsets, max(block_size, TARGETS_PER_GROUP))
-        self.effective_window = int(min(window, self.lengths.max(initial=2) - 1))
+        max_length = max(block_size, TARGETS_PER_GROUP)
+        self.segment_offsets, self.segment_lengths = _cut_documents(document_offsets, max_length)
+        self.effective_window = int(min(window, self.segment_lengths.max(initial=2) - 1))
         shape = n_tiles, lane_length, n_lanes = _block_shape(block_size, tile_size, self.effective_window)
         rows_per_group = 2 ** round(math.log2(TARGETS_PER_GROUP / n_lanes))
         self.is_shuffled = document_context == 1
@@ -151,15 +152,15 @@ class BlockMaker:
         self.block_size = math.prod(shape)
         self.keep_probability = keep_probability.astype(np.float32)
         self.noise_cumulative = np.cumsum(noise_probability)
-        self.n_blocks = self._blocks_an_epoch(token_counts)
+        self.n_blocks = self._blocks_per_epoch(token_counts)
 
-    def _blocks_an_epoch(self, token_counts):
+    def _blocks_per_epoch(self, token_counts):
         # Subsampling leaves a random number of tokens. An epoch has room for two standard deviations more than the
         # expected number, so that every epoch has the same number of blocks, known before training begins.
         mean = token_counts @ self.keep_probability
         variance = token_counts @ (self.keep_probability * (1 - self.keep_probability))
         n_kept = mean + 2 * math.sqrt(variance)
-        return max(1, math.ceil((n_kept + self.gap * len(self.starts)) / self.block_size))
+        return max(1, math.ceil((n_kept + self.gap * len(self.segment_offsets)) / self.block_size))
 
     def epoch(self, n_blocks, rng):
         """Yield the blocks of one epoch, a few at a time.
@@ -177,8 +178,8 @@ class BlockMaker:
         noise_table = self._noise_table(rng)
         n_left = n_blocks
         stream = np.empty(0, np.int32)
-        for pieces in self._shuffled_pieces(rng):
-            stream = np.concatenate((stream, self._pack(pieces, rng)))
+        for segments in self._shuffled_segments(rng):
+            stream = np.concatenate((stream, self._pack(segments, rng)))
             n_full = min(len(stream) // self.block_size, n_left)
             if n_full:
                 yield self._draw(stream[: n_full * self.block_size], noise_table, rng)
@@ -189,25 +190,26 @@ class BlockMaker:
             rest[: len(stream)] = stream
             yield self._draw(rest, noise_table, rng)
 
-    def _shuffled_pieces(self, rng):
-        # The smallest integers that will do, for there may be very many pieces.
-        pieces = rng.permutation(np.arange(len(self.starts), dtype=np.min_scalar_type(len(self.starts))))
-        n_before = np.cumsum(self.lengths[pieces], dtype=np.int64)
-        n_tokens = self.lengths.sum(dtype=np.int64)
+    def _shuffled_segments(self, rng):
+        # Of the smallest sufficient type, because there may be very many segments.
+        n_segments = len(self.segment_lengths)
+        segments = rng.permutation(np.arange(n_segments, dtype=np.min_scalar_type(n_segments)))
+        n_before = np.cumsum(self.segment_lengths[segments], dtype=np.int64)
+        n_tokens = self.segment_lengths.sum(dtype=np.int64)
         stops = np.searchsorted(n_before, np.arange(TOKENS_AT_A_TIME, n_tokens, TOKENS_AT_A_TIME))
-        return np.split(pieces, stops)
+        return np.split(segments, stops)
 
-    def _pack(self, pieces, rng):
-        lengths = self.lengths[pieces]
-        piece = np.repeat(np.arange(len(pieces)), lengths)
+    def _pack(self, segments, rng):
+        lengths = self.segment_lengths[segments]
+        segment = np.repeat(np.arange(len(segments)), lengths)
         first_position = np.cumsum(lengths) - lengths
-        rows = self.rows[np.arange(len(piece)) + (self.starts[pieces] - first_position)[piece]]
+        rows = self.rows[np.arange(len(segment)) + (self.segment_offsets[segments] - first_position)[segment]]
         is_kept = rng.random(len(rows), np.float32) < self.keep_probability[rows]
-        rows, piece = rows[is_kept], piece[is_kept]
+        rows, segment = rows[is_kept], segment[is_kept]
         if self.is_shuffled:
-            rows = rows[np.argsort(piece + rng.random(len(piece)))]
-        packed = np.zeros(len(rows) + self.gap * len(pieces), np.int32)
-        packed[np.arange(len(rows)) + self.gap * piece] = rows + 1
+            rows = rows[np.argsort(segment + rng.random(len(segment)))]
+        packed = np.zeros(len(rows) + self.gap * len(segments), np.int32)
+        packed[np.arange(len(rows)) + self.gap * segment] = rows + 1
         return packed
 
     def _noise_table(self, rng):
@@ -242,16 +244,16 @@ def _block_shape(block_size, tile_size, effective_window):
     return n_tiles, lane_length, math.ceil(n_lanes / n_tiles)
 
 
-def _cut(offsets, longest):
-    """Cut documents into pieces of 2..longest tokens, so that a long one is shuffled and read piecewise.
+def _cut_documents(document_offsets, max_length):
+    """Cut documents into segments of 2..max_length tokens, so that long documents are shuffled and read in parts.
 
-    A piece of one token is left out: it has no context, and is nobody's.
+    A segment of one token is dropped: it has no context and is in no context.
     """
-    is_long = np.diff(offsets) > longest
-    document_starts, document_ends = offsets[:-1][is_long], offsets[1:][is_long]
-    n_cuts = (document_ends - document_starts - 1) // longest
+    is_long = np.diff(document_offsets) > max_length
+    long_offsets = document_offsets[:-1][is_long]
+    n_cuts = (document_offsets[1:][is_long] - long_offsets - 1) // max_length
     cut = np.arange(n_cuts.sum()) - np.repeat(np.cumsum(n_cuts) - n_cuts, n_cuts)  # in its document
-    boundaries = np.concatenate((offsets, np.repeat(document_starts, n_cuts) + (cut + 1) * longest))
+    boundaries = np.concatenate((document_offsets, np.repeat(long_offsets, n_cuts) + (cut + 1) * max_length))
     boundaries.sort(kind="stable")
     lengths = np.diff(boundaries).astype(np.int32)
     return boundaries[:-1][lengths > 1], lengths[lengths > 1]

@@ -334,8 +334,8 @@ def _chunks(documents):
     The list is reused for the next chunk.
     """
     tokens, offsets = [], [0]
-    for piece, is_complete in _pieces(documents):
-        tokens.extend(piece)
+    for segment, is_complete in _segments(documents):
+        tokens.extend(segment)
         offsets.append(len(tokens))
         if len(offsets) > DOCUMENTS_AT_A_TIME or len(tokens) >= TOKENS_AT_A_TIME:
             yield tokens, np.array(offsets, np.int64), is_complete
@@ -345,8 +345,8 @@ def _chunks(documents):
         yield tokens, np.array(offsets, np.int64), True
 
 
-def _pieces(documents):
-    """Cut long documents into pieces that each fill a chunk, and tell of each whether it is its document's last."""
+def _segments(documents):
+    """Cut long documents into segments that each fill a chunk; yield each with whether it ends its document."""
     for tokens in documents:
         start = 0
         while len(tokens) - start > TOKENS_AT_A_TIME:

@@ -45,7 +45,7 @@ def one_epoch(maker, seed=0, n_blocks=None):
 
 def split_at_padding(stream):
     return [
-        tuple(piece[piece > 0].tolist()) for piece in np.split(stream, np.flatnonzero(stream == 0)) if any(piece > 0)
+        tuple(split[split > 0].tolist()) for split in np.split(stream, np.flatnonzero(stream == 0)) if any(split > 0)
     ]
 
 
@@ -156,7 +156,7 @@ def test_a_document_longer_than_a_block_is_cut_and_nothing_lost():
     assert sorted(stream[stream > 0]) == document.tolist()
 
 
-def test_a_corpus_is_made_into_blocks_piece_by_piece():
+def test_an_epoch_is_made_some_blocks_at_a_time():
     maker = blocks_of(np.ones((30_000, 20), int))
     parts = [len(part.token_ids) for part in maker.epoch(maker.n_blocks, np.random.default_rng(0))]
     assert sum(parts) == maker.n_blocks
@@ -223,8 +223,7 @@ def test_a_context_of_the_document_alone_shuffles_the_words_of_each_document():
     orders = []
     for token_ids in (first, second):
         stream = np.concatenate(token_ids)
-        pieces = [part for part in np.split(stream, np.flatnonzero(stream == 0)) if np.any(part)]
-        by_document = sorted((part[part > 0].tolist() for part in pieces), key=min)
+        by_document = sorted(map(list, split_at_padding(stream)), key=min)
         assert [sorted(tokens) for tokens in by_document] == [tokens.tolist() for tokens in documents]
         orders.append(by_document)
     assert orders[0] != orders[1]
@@ -288,6 +287,6 @@ def test_a_document_may_be_longer_than_32_bits_count():
         block_size=8192,
         tile_size=2048,
     )
-    assert maker.lengths.sum(dtype=np.int64) == n_tokens
+    assert maker.segment_lengths.sum(dtype=np.int64) == n_tokens
     blocks = next(maker.epoch(1, np.random.default_rng(0)))
     assert (blocks.token_ids > 0).mean() > 0.99

@@ -196,10 +196,10 @@ def test_chunks_of_a_corpus_hold_its_documents(tiny_chunks):
     for rows, offsets, next_is_complete in corpus.chunks():
         assert len(rows) <= 3
         assert len(offsets) <= 3
-        pieces = [rows[start:stop].tolist() for start, stop in pairwise(offsets)]
+        of_chunk = [rows[start:stop].tolist() for start, stop in pairwise(offsets)]
         if not is_complete:
-            documents[-1] += pieces.pop(0)
-        documents += pieces
+            documents[-1] += of_chunk.pop(0)
+        documents += of_chunk
         is_complete = next_is_complete
     assert is_complete
     assert documents == [corpus.rows[start:stop].tolist() for start, stop in pairwise(corpus.offsets)]

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-PIECE, TARGET = (
+EXCERPT, TARGET = (
     slice(8, 24),
     10,
 )  # of the first lane, near the end of a document
@@ -22,7 +22,7 @@ def draw_block(tiles, n_groups):
     )
     for number, tile in enumerate(tiles):
         draw_tile(top, tile, -number * (n_lanes + 1), f"tile {number + 1}")
-    draw_shifts(middle, tiles[0][PIECE, 0])
+    draw_shifts(middle, tiles[0][EXCERPT, 0])
     draw_noise(bottom, tiles[0], n_groups)
     for axes, title, left, right in [
         (
