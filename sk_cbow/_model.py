@@ -195,7 +195,7 @@ def _memory_for(config, block_shape):
     floats_per_tile = lane_length * n_lanes * vector_size
     # Measured for sizes that are large in each, with a margin: copies of the tables, the gradients of a block, what the
     # tiles at work need, and the rest of a fit.
-    n_at_work = max(_n_shares(n_tiles), 2)
+    n_at_work = max(_n_shards(n_tiles), 2)
     n_numbers = 2.5 * n_tables * n_tokens * vector_size + (4 * n_tiles + 27 * n_at_work) * floats_per_tile
     n_bytes = 4 * int(n_numbers) + 2**27
     try:
@@ -380,7 +380,7 @@ def _compiled_training(model, block_shapes):
     tables = [table.value for table in model.tables]
     accumulators = [accumulator.value for accumulator in model.optimizer.accumulators]
     blocks = block_shapes._make(tf.TensorSpec((None, *shape), tf.int32) for shape in block_shapes)
-    options = model.options | {"n_shares": _n_shares(block_shapes.token_ids[0])}
+    options = model.options | {"n_shards": _n_shards(block_shapes.token_ids[0])}
     program = _compiled(train_on_blocks, tables, accumulators, blocks, tf.TensorSpec((None,)), **options)
 
     def train_on(blocks, progress):
@@ -453,8 +453,8 @@ def _with_spare_rows(n_rows):
     return -(-n_rows // step) * step
 
 
-def _n_shares(n_tiles):
-    """Programs side by side that share the tiles of a block: as many as there are cores."""
+def _n_shards(n_tiles):
+    """Number of shards of a block, whose gradients are computed at the same time: one for each core."""
     return min(n_tiles, cpu_count())
 
 
@@ -474,7 +474,7 @@ def _compiled(function, *arguments, jit_compile=False, **options):
     return _programs[key]
 
 
-def train_on_blocks(tables, accumulators, blocks, learning_rates, *, n_shares, **options):
+def train_on_blocks(tables, accumulators, blocks, learning_rates, *, n_shards, **options):
     """Take a step of training on each of some blocks, in place.
 
     The variables are arguments, so that all models whose sizes are equal share one compilation.
@@ -485,8 +485,8 @@ def train_on_blocks(tables, accumulators, blocks, learning_rates, *, n_shares, *
         As in `CBOW` and `RowWiseAdagrad`.
     blocks : Blocks
     learning_rates : float tensor of shape (n_blocks,)
-    n_shares : int
-        Programs side by side, as in `train_on_block`.
+    n_shards : int
+        As in `train_on_block`.
     **options
         Numbers that are compiled into the step: ``window``, ``negative``, ``offset`` and ``document_context``, as in
         `CBOW`.
@@ -500,7 +500,7 @@ def train_on_blocks(tables, accumulators, blocks, learning_rates, *, n_shares, *
     def next_step(number, loss, n_targets):
         block, learning_rate = blocks._make(array[number] for array in blocks), learning_rates[number]
         block_loss, block_targets = train_on_block(
-            tables, accumulators, block, learning_rate, n_shares=n_shares, **options
+            tables, accumulators, block, learning_rate, n_shards=n_shards, **options
         )
         return number + 1, loss + block_loss, n_targets + block_targets
 
@@ -511,16 +511,16 @@ def train_on_blocks(tables, accumulators, blocks, learning_rates, *, n_shares, *
     return loss, n_targets
 
 
-def train_on_block(tables, accumulators, block, learning_rate, *, n_shares, **options):
+def train_on_block(tables, accumulators, block, learning_rate, *, n_shards, **options):
     """Take one step of training on one block, in place.
 
     XLA leaves most of a program to one core, so the gradients of a block are computed by programs side by side, each
-    with a share of the tiles. The results do not depend on the number of shares: tiles are independent, and the
+    with a share of the tiles. The results do not depend on the number of shards: tiles are independent, and the
     update goes through them in order.
 
     Parameters
     ----------
-    tables, accumulators, n_shares, **options
+    tables, accumulators, n_shards, **options
         As in `train_on_blocks`.
     block : Blocks
         One block: of each array, the first axis is that of tiles.
@@ -534,27 +534,27 @@ def train_on_block(tables, accumulators, block, learning_rate, *, n_shares, **op
     n_tiles = block.token_ids.shape[0]
     if n_tiles == 1:
         return compiled(partial(_train_on_one_tile, **options))(tables, accumulators, block, learning_rate)
-    bounds = np.linspace(0, n_tiles, n_shares + 1).astype(int)
-    shares = [block._make(array[start:stop] for array in block) for start, stop in itertools.pairwise(bounds)]
+    bounds = np.linspace(0, n_tiles, n_shards + 1).astype(int)
+    shards = [block._make(array[start:stop] for array in block) for start, stop in itertools.pairwise(bounds)]
     gradients = compiled(partial(gradients_of_tiles, **options))
-    losses, n_targets, parts = zip(*[gradients(tables, share) for share in shares], strict=True)
-    compiled(partial(update_tables))(tables, accumulators, parts, learning_rate)
+    losses, n_targets, row_gradients = zip(*[gradients(tables, shard) for shard in shards], strict=True)
+    compiled(partial(update_tables))(tables, accumulators, row_gradients, learning_rate)
     return tf.add_n(losses), tf.add_n(n_targets)
 
 
 def _train_on_one_tile(tables, accumulators, block, learning_rate, **options):
     # In one program, for each call of a program costs so small a block a tenth of its time.
-    loss, n_targets, occurrences = gradients_of_tiles(tables, block, **options)
-    update_tables(tables, accumulators, [occurrences], learning_rate)
+    loss, n_targets, row_gradients = gradients_of_tiles(tables, block, **options)
+    update_tables(tables, accumulators, [row_gradients], learning_rate)
     return loss, n_targets
 
 
-class Occurrences(NamedTuple):
-    """Rows of a table that take part in a step, each as often as it does."""
+class RowGradients(NamedTuple):
+    """Gradients with respect to rows of a table, like `tf.IndexedSlices`: a row may occur several times."""
 
     ids: tf.Tensor  # (n_tiles, n_occurrences)
-    gradients: tf.Tensor  # (n_tiles, n_occurrences, vector_size)
-    squares: tf.Tensor  # (n_tiles, n_occurrences), the mean square of each gradient
+    values: tf.Tensor  # (n_tiles, n_occurrences, vector_size)
+    mean_squares: tf.Tensor  # (n_tiles, n_occurrences), of each value
 
 
 def gradients_of_tiles(tables, tiles, **options):
@@ -563,7 +563,7 @@ def gradients_of_tiles(tables, tiles, **options):
     Returns
     -------
     loss, n_targets : scalar tensors
-    occurrences : list of Occurrences
+    row_gradients : list of RowGradients
         One for each table.
     """
     # The compiled loop over tiles would keep variables, and fail in the next model, when they are gone.
@@ -571,25 +571,21 @@ def gradients_of_tiles(tables, tiles, **options):
 
     def of_tile(tile):
         loss, n_targets, gradients = tile_gradients(tables[0], tables[-1], tile, **options)
-        as_context, as_target, as_noise = (tf.reshape(part, [-1, part.shape[-1]]) for part in gradients)
+        as_context, as_target, as_noise = (tf.reshape(values, [-1, values.shape[-1]]) for values in gradients)
         token_ids, noise_ids = tf.reshape(tile.token_ids, [-1]), tf.reshape(tile.noise_ids, [-1])
         with_noise = tf.concat([token_ids, noise_ids], axis=0)
         if len(tables) == 1:
-            occurrences = [(with_noise, tf.concat([as_context + as_target, as_noise], axis=0))]
+            of_tables = [(with_noise, tf.concat([as_context + as_target, as_noise], axis=0))]
         else:
-            occurrences = [(token_ids, as_context), (with_noise, tf.concat([as_target, as_noise], axis=0))]
-        return (
-            loss,
-            n_targets,
-            [
-                Occurrences(ids, gradients, _row_sums(tf.square(gradients))[:, 0] / gradients.shape[1])
-                for ids, gradients in occurrences
-            ],
-        )
+            of_tables = [(token_ids, as_context), (with_noise, tf.concat([as_target, as_noise], axis=0))]
+        row_gradients = [
+            RowGradients(ids, values, _row_sums(tf.square(values))[:, 0] / values.shape[1]) for ids, values in of_tables
+        ]
+        return loss, n_targets, row_gradients
 
-    signature = (tf.float32, tf.float32, [Occurrences(tf.int32, tf.float32, tf.float32) for _ in tables])
-    losses, n_targets, occurrences = tf.map_fn(of_tile, tiles, fn_output_signature=signature)
-    return tf.reduce_sum(losses), tf.reduce_sum(n_targets), occurrences
+    signature = (tf.float32, tf.float32, [RowGradients(tf.int32, tf.float32, tf.float32) for _ in tables])
+    losses, n_targets, row_gradients = tf.map_fn(of_tile, tiles, fn_output_signature=signature)
+    return tf.reduce_sum(losses), tf.reduce_sum(n_targets), row_gradients
 
 
 def tile_gradients(context_table, target_table, tile, *, window, negative, offset, document_context):
@@ -816,24 +812,24 @@ def negative_sampling(hidden, is_target, table, token_ids, noise_ids, *, negativ
     return loss, (hidden_gradient, target_gradient, noise_gradient)
 
 
-def update_tables(tables, accumulators, parts, learning_rate):
+def update_tables(tables, accumulators, row_gradients, learning_rate):
     """Row-wise Adagrad, occurrence by occurrence: a row that occurs twice moves twice, with one accumulator.
 
     Parameters
     ----------
     tables : list of tf.Variables of shape (n_ids, vector_size)
     accumulators : list of tf.Variables of shape (n_ids,)
-    parts : list of lists of Occurrences
-        For each part of a block, those of each table.
+    row_gradients : list of lists of RowGradients
+        For each shard of a block, one for each table.
     learning_rate : scalar tensor
     """
     # tensor_scatter and assign become XLA's scatter in place: fast, and bit-reproducible at any number of threads.
-    for table, accumulator, *occurrences in zip(tables, accumulators, *parts, strict=True):
-        for ids, _, squares in occurrences:
-            accumulator.assign(tf.tensor_scatter_nd_add(accumulator, ids[:, :, None], squares))
-        for ids, gradients, _ in occurrences:
+    for table, accumulator, *of_shards in zip(tables, accumulators, *row_gradients, strict=True):
+        for ids, _, mean_squares in of_shards:
+            accumulator.assign(tf.tensor_scatter_nd_add(accumulator, ids[:, :, None], mean_squares))
+        for ids, values, _ in of_shards:
             rates = learning_rate * tf.math.rsqrt(tf.gather(accumulator, ids) + ADAGRAD_EPSILON)
-            table.assign(tf.tensor_scatter_nd_sub(table, ids[:, :, None], rates[:, :, None] * gradients))
+            table.assign(tf.tensor_scatter_nd_sub(table, ids[:, :, None], rates[:, :, None] * values))
 
 
 def _row_sums(values):

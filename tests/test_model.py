@@ -10,7 +10,7 @@ from sk_cbow._blocks import BlockMaker, Blocks
 from sk_cbow._model import (
     CBOW,
     ModelConfig,
-    Occurrences,
+    RowGradients,
     context_mean,
     tile_gradients,
     train,
@@ -159,11 +159,11 @@ def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(share
     )
     assert n_targets == len(words) > 30
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
-    contexts_part = [(token_ids, as_context)]
-    targets_part = [(token_ids, as_target), (noise_ids, as_noise)]
-    parts = [contexts_part + targets_part] if shared else [contexts_part, targets_part]
-    for part, expected_gradient in zip(parts, expected, strict=True):
-        np.testing.assert_allclose(scatter(N_TOKENS + 1, *part), expected_gradient, atol=2e-5)
+    of_contexts = [(token_ids, as_context)]
+    of_targets = [(token_ids, as_target), (noise_ids, as_noise)]
+    of_tables = [of_contexts + of_targets] if shared else [of_contexts, of_targets]
+    for ids_and_gradients, expected_gradient in zip(of_tables, expected, strict=True):
+        np.testing.assert_allclose(scatter(N_TOKENS + 1, *ids_and_gradients), expected_gradient, atol=2e-5)
 
 
 @pytest.mark.slow
@@ -174,24 +174,24 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
     options = OPTIONS | {"document_context": document_context}
     tables = random_tables(1 if shared else 2)
     tiles = [random_tile(seed) for seed in range(n_tiles)]
-    occurrences = [[] for _ in tables]
+    of_tables = [[] for _ in tables]
     for tile in tiles:
         token_ids, _, noise_ids, *_ = tile
         _, _, (as_context, as_target, as_noise) = tile_gradients(tables[0], tables[-1], tile, **options)
-        moved_as_one = as_context + as_target  # the shared table's row takes both as one occurrence
-        occurrences[0].append((token_ids, moved_as_one if shared else as_context))
+        as_both = as_context + as_target  # in a shared table, one occurrence of the row has the sum
+        of_tables[0].append((token_ids, as_both if shared else as_context))
         if not shared:
-            occurrences[-1].append((token_ids, as_target))
-        occurrences[-1].append((noise_ids, as_noise))
+            of_tables[-1].append((token_ids, as_target))
+        of_tables[-1].append((noise_ids, as_noise))
 
     variables = [tf.Variable(table) for table in tables]
     accumulators = [tf.Variable(np.full(N_TOKENS + 1, 0.5, np.float32)) for _ in tables]
     block = Blocks._make(map(np.stack, zip(*tiles, strict=True)))
-    train_on_block(variables, accumulators, block, np.float32(0.1), n_shares=min(n_tiles, 2), **options)
+    train_on_block(variables, accumulators, block, np.float32(0.1), n_shards=min(n_tiles, 2), **options)
 
-    for table, variable, accumulator, parts in zip(tables, variables, accumulators, occurrences, strict=True):
-        rows = np.concatenate([np.ravel(ids) for ids, _ in parts])
-        gradient = np.concatenate([np.reshape(gradients, (-1, VECTOR_SIZE)) for _, gradients in parts])
+    for table, variable, accumulator, of_table in zip(tables, variables, accumulators, of_tables, strict=True):
+        rows = np.concatenate([np.ravel(ids) for ids, _ in of_table])
+        gradient = np.concatenate([np.reshape(gradients, (-1, VECTOR_SIZE)) for _, gradients in of_table])
         sums = 0.5 + scatter(N_TOKENS + 1, (rows, np.mean(gradient**2, axis=1, keepdims=True)))
         moved = table - scatter(N_TOKENS + 1, (rows, 0.1 * gradient / np.sqrt(sums[rows])))
         np.testing.assert_allclose(accumulator, sums[:, 0], rtol=1e-5)
@@ -200,13 +200,13 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
-def test_results_do_not_depend_on_the_number_of_programs_side_by_side(shared):
+def test_results_do_not_depend_on_the_number_of_shards(shared):
     block = Blocks._make(map(np.stack, zip(*map(random_tile, range(4)), strict=True)))
     results = []
-    for n_shares in (1, 2, 3, 4):
+    for n_shards in (1, 2, 3, 4):
         variables = [tf.Variable(table) for table in random_tables(1 if shared else 2)]
         accumulators = [tf.Variable(tf.zeros(N_TOKENS + 1)) for _ in variables]
-        options = OPTIONS | {"document_context": 0.5, "n_shares": n_shares}
+        options = OPTIONS | {"document_context": 0.5, "n_shards": n_shards}
         train_on_block(variables, accumulators, block, np.float32(0.1), **options)
         results.append([variable.numpy() for variable in variables + accumulators])
     for result in results[1:]:
@@ -217,8 +217,8 @@ def test_results_do_not_depend_on_the_number_of_programs_side_by_side(shared):
 def test_row_wise_adagrad_by_hand():
     table = tf.Variable([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
     accumulator = tf.Variable([0.0, 0.0, 3.0])
-    first = Occurrences(tf.constant([[1]]), tf.constant([[[1.0, 1.0]]]), tf.constant([[1.0]]))
-    second = Occurrences(
+    first = RowGradients(tf.constant([[1]]), tf.constant([[[1.0, 1.0]]]), tf.constant([[1.0]]))
+    second = RowGradients(
         tf.constant([[1], [2]]), tf.constant([[[2.0, 4.0]], [[1.0, -1.0]]]), tf.constant([[10.0], [1.0]])
     )
     update_tables([table], [accumulator], [[first], [second]], 0.5)
