@@ -163,7 +163,7 @@ class Progress(NamedTuple):
         return self.loss / max(self.n_targets, 1)
 
 
-AT_START = Progress()
+NO_PROGRESS = Progress()
 
 
 runs_uncompiled = tf.config.functions_run_eagerly
@@ -208,12 +208,14 @@ def _memory_for(config, block_shape):
         ) from error
 
 
-def train(blocks, config, row_inits, *, epochs, learning_rates, rng, callbacks, verbose, progress=AT_START, save=None):
+def train(
+    block_maker, config, row_inits, *, epochs, learning_rates, rng, callbacks, verbose, progress=NO_PROGRESS, save=None
+):
     """Build a model, initialize it and train it on epochs of blocks.
 
     Parameters
     ----------
-    blocks : BlockMaker
+    block_maker : BlockMaker
     config : ModelConfig
     row_inits : list of one or two lists of RowInit
         For each table, rows that do not start at random.
@@ -241,14 +243,14 @@ def train(blocks, config, row_inits, *, epochs, learning_rates, rng, callbacks, 
     TypeError
         If something in `callbacks` is no Keras callback, or cannot be copied.
     """
-    with _eager_scope(), _memory_for(config, blocks.shapes.token_ids):
-        callbacks = _listed(callbacks)
+    with _eager_scope(), _memory_for(config, block_maker.shapes.token_ids):
+        callbacks = _callback_list(callbacks)
         block_seed = rng.integers(2**63, size=2)
-        model = build_model(config, blocks.effective_window)
+        model = build_model(config, block_maker.effective_window)
         try:
-            optimizer = RowWiseAdagrad(linear_schedule(learning_rates, epochs * blocks.n_blocks))
+            optimizer = RowWiseAdagrad(linear_schedule(learning_rates, epochs * block_maker.n_blocks))
             optimizer.build(model.tables)
-            optimizer.iterations.assign(len(progress.loss_curve) * blocks.n_blocks + progress.n_blocks)
+            optimizer.iterations.assign(len(progress.loss_curve) * block_maker.n_blocks + progress.n_blocks)
             model.optimizer = optimizer
             initialize(model.tables, optimizer.accumulators, config.n_tokens, row_inits, rng)
 
@@ -261,7 +263,7 @@ def train(blocks, config, row_inits, *, epochs, learning_rates, rng, callbacks, 
                 )
 
             loss_curve = progress.loss_curve
-            for reached in _run(model, blocks, epochs, block_seed, progress, callbacks, verbose):
+            for reached in _run(model, block_maker, epochs, block_seed, progress, callbacks, verbose):
                 loss_curve = reached.loss_curve
                 if save is not None:
                     save(trained(loss_curve), reached)
@@ -324,34 +326,34 @@ def linear_schedule(learning_rates, n_blocks):
     return keras.optimizers.schedules.PolynomialDecay(first, n_blocks, end_learning_rate=last)
 
 
-def _run(model, blocks, epochs, seed, progress, callbacks, verbose):
+def _run(model, block_maker, epochs, seed, progress, callbacks, verbose):
     """Train on what is left of the epochs; yield the progress after each of them and every `SECONDS_BETWEEN_SAVES`."""
-    train_on = _compiled_training(model, blocks.shapes)
-    tokens_per_block = len(blocks.rows) / blocks.n_blocks
+    train_on = _compiled_training(model, block_maker.shapes)
+    tokens_per_block = len(block_maker.rows) / block_maker.n_blocks
     callbacks = keras.callbacks.CallbackList(
-        callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs, steps=blocks.n_blocks
+        callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs, steps=block_maker.n_blocks
     )
     model.stop_training = False
     logs, last_save = {}, time.monotonic()
-    chunks = _epochs(blocks, epochs, seed, progress)
-    chunk = next(chunks, None)
-    # The thread trains and this one makes the next blocks, not the other way round: a thread that is new in each fit
+    upcoming = _epochs(block_maker, epochs, seed, progress)
+    blocks = next(upcoming, None)
+    # The new thread trains and this one makes the next blocks, not the other way round: a thread started for each fit
     # leaves behind some of the memory that it has used.
     with ThreadPoolExecutor(1) as thread:
         callbacks.on_train_begin()
         for epoch in range(len(progress.loss_curve), epochs):
             callbacks.on_epoch_begin(epoch)
             n_before, start = progress.n_blocks, time.perf_counter()
-            while progress.n_blocks < blocks.n_blocks and not model.stop_training:
+            while progress.n_blocks < block_maker.n_blocks and not model.stop_training:
                 callbacks.on_train_batch_begin(progress.n_blocks)
-                training = thread.submit(train_on, chunk, progress)
-                chunk = next(chunks, None)
+                training = thread.submit(train_on, blocks, progress)
+                blocks = next(upcoming, None)
                 progress = training.result()
                 n_tokens = (progress.n_blocks - n_before) * tokens_per_block
                 logs = {"loss": progress.mean_loss, "tokens_per_second": n_tokens / (time.perf_counter() - start)}
                 callbacks.on_train_batch_end(progress.n_blocks - 1, logs)
                 is_due = time.monotonic() - last_save > SECONDS_BETWEEN_SAVES
-                if is_due and progress.n_blocks < blocks.n_blocks:
+                if is_due and progress.n_blocks < block_maker.n_blocks:
                     yield progress
                     last_save = time.monotonic()
             progress = Progress([*progress.loss_curve, progress.mean_loss])
@@ -363,16 +365,16 @@ def _run(model, blocks, epochs, seed, progress, callbacks, verbose):
         callbacks.on_train_end(logs)
 
 
-def _epochs(blocks, epochs, seed, progress):
+def _epochs(block_maker, epochs, seed, progress):
     """The blocks of all epochs, some at a time, without those that have been trained on."""
     n_trained = progress.n_blocks
     for epoch in range(len(progress.loss_curve), epochs):
         # Each epoch has a generator of its own, so that training resumes without making the blocks of those before.
-        for chunk in blocks.epoch(blocks.n_blocks, np.random.default_rng([*seed, epoch])):
-            n_skipped = min(n_trained, len(chunk.token_ids))
+        for blocks in block_maker.epoch(block_maker.n_blocks, np.random.default_rng([*seed, epoch])):
+            n_skipped = min(n_trained, len(blocks.token_ids))
             n_trained -= n_skipped
-            if n_skipped < len(chunk.token_ids):
-                yield chunk._make(tf.constant(array[n_skipped:]) for array in chunk)
+            if n_skipped < len(blocks.token_ids):
+                yield blocks._make(tf.constant(array[n_skipped:]) for array in blocks)
 
 
 def _compiled_training(model, block_shapes):
@@ -396,7 +398,7 @@ def _compiled_training(model, block_shapes):
     return train_on
 
 
-def _listed(callbacks):
+def _callback_list(callbacks):
     if callbacks is None:
         return []
     listed = callbacks() if callable(callbacks) else callbacks
@@ -435,14 +437,14 @@ def draw_small_vectors(table, n_tokens, rng):
 def write_rows(table, ids, vectors):
     """Set rows of a variable, some at a time, so that no second table is needed."""
     specs = tf.TensorSpec((ROWS_AT_A_TIME,), tf.int32), tf.TensorSpec((ROWS_AT_A_TIME, table.shape[1]))
-    write = _compiled(_write_chunk, table, *specs, jit_compile=True)
+    write = _compiled(_write_batch, table, *specs, jit_compile=True)
     for start in range(0, len(ids), ROWS_AT_A_TIME):
-        part = slice(start, start + ROWS_AT_A_TIME)
-        n_missing = ROWS_AT_A_TIME - len(ids[part])  # zeros go to row 0, the padding
-        write(table, np.pad(ids[part], (0, n_missing)), np.pad(vectors[part], ((0, n_missing), (0, 0))))
+        batch = slice(start, start + ROWS_AT_A_TIME)
+        n_missing = ROWS_AT_A_TIME - len(ids[batch])  # zeros go to row 0, the padding
+        write(table, np.pad(ids[batch], (0, n_missing)), np.pad(vectors[batch], ((0, n_missing), (0, 0))))
 
 
-def _write_chunk(table, ids, vectors):
+def _write_batch(table, ids, vectors):
     # As compiled, it is in place; to assign a large table or a part of it, TensorFlow makes copies.
     table.assign(tf.tensor_scatter_nd_update(table, ids[:, None], vectors))
 

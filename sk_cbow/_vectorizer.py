@@ -31,8 +31,8 @@ from sk_cbow._pooling import (
     token_weights,
     without_components,
 )
+from sk_cbow._row_init import RowInit, as_mapping, rows_from_previous, rows_from_vectors
 from sk_cbow._similarity import analogy_score, nearest, similarity_score
-from sk_cbow._start import RowInit, from_vectors, mapping_of, rows_from_previous
 from sk_cbow._state import FITTED_ATTRIBUTES, checked, require
 from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, look_up, packed, read_corpus, unpacked
 
@@ -279,7 +279,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "weighting": [StrOptions({"uniform", "idf", "sif"})],
         "remove_components": [Range(Integral, 0, None, closed="left")],
         "analyzer": [StrOptions({"word", "char", "char_wb"}), callable, None],
-        "init_vectors": "no_validation",  # `mapping_of` does it, whose error tells what is taken
+        "init_vectors": "no_validation",  # `as_mapping` does it, whose error tells what is taken
         "freeze_init": ["boolean"],
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, callable, HasMethods(["set_model", "on_epoch_end"]), None],
@@ -520,7 +520,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _check_parameters(self):
         if self.init_vectors is not None:
-            self.init_vectors = mapping_of(self.init_vectors)  # of this copy
+            self.init_vectors = as_mapping(self.init_vectors)  # of this copy
         if self.checkpoint is not None:
             path = os.path.abspath(self.checkpoint)
             if not os.access(os.path.dirname(path), os.W_OK) or os.path.isdir(path) or path.endswith(".gz"):
@@ -593,7 +593,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         row_inits = self._row_inits(corpus.vocabulary.rows, previous)
 
         # Here, because it imports TensorFlow.
-        from sk_cbow._model import AT_START, Progress, runs_uncompiled, train
+        from sk_cbow._model import NO_PROGRESS, Progress, runs_uncompiled, train
 
         if runs_uncompiled():
             _warn(
@@ -601,7 +601,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 "differently; set it to False"
             )
 
-        progress, save = AT_START, None
+        progress, save = NO_PROGRESS, None
         if self.checkpoint is not None:
             identity = self._identity(corpus, row_inits, rng)
             rng_state = rng.bit_generator.state
@@ -683,7 +683,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         row_inits = [[rows] for rows in trained] or [[] for _ in range(1 if self.shared_embedding else 2)]
         if self.init_vectors is not None:
             new = {token: row for token, row in vocabulary.items() if token not in known}
-            given = from_vectors(
+            given = rows_from_vectors(
                 vocabulary if self.freeze_init else new, self.init_vectors, self.vector_size, freeze=self.freeze_init
             )
             row_inits[0].append(given)

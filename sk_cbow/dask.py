@@ -18,7 +18,7 @@ import numpy as np
 
 from sk_cbow._documents import token_lists
 from sk_cbow._merging import Tables, applied, change_between, merged
-from sk_cbow._start import RowInit
+from sk_cbow._row_init import RowInit
 from sk_cbow._vectorizer import LARGEST_INT, TRAINING_PARAMETERS, CBOWVectorizer, Range, fitted_view
 from sk_cbow._vocabulary import (
     Corpus,

@@ -17,7 +17,7 @@ from sk_cbow._model import (
     train_on_block,
     update_tables,
 )
-from sk_cbow._start import RowInit
+from sk_cbow._row_init import RowInit
 
 N_TOKENS, VECTOR_SIZE, WINDOW, NEGATIVE = 12, 5, 3, 4
 OPTIONS = {"window": WINDOW, "negative": NEGATIVE, "offset": math.log(NEGATIVE), "document_context": 0}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-LARGEST_NUMBER = 1e15  # in float32, losses that sum up products of such vectors are still finite
+LARGEST_VALUE = 1e15  # in float32, losses that sum up products of such vectors are still finite
 
 
 class RowInit(NamedTuple):
@@ -39,7 +39,7 @@ def rows_from_previous(vocabulary, previous_vocabulary, tables, accumulators):
     ]
 
 
-def mapping_of(init_vectors):
+def as_mapping(init_vectors):
     """What gives the vector of a token: a mapping as it is, that of a gensim model, or of a vectorizer.
 
     Raises
@@ -60,7 +60,7 @@ def mapping_of(init_vectors):
     return mapping
 
 
-def from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
+def rows_from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
     """Look the tokens of a vocabulary up among given vectors.
 
     Parameters
@@ -80,18 +80,18 @@ def from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
     Raises
     ------
     ValueError
-        If a vector has another length, or numbers that are not finite or beyond `LARGEST_NUMBER`; the message names
+        If a vector has another length, or numbers that are not finite or beyond `LARGEST_VALUE`; the message names
         the token.
     """
     rows, vectors = [], [np.empty((0, vector_size), np.float32)]
     for token, row in vocabulary.items():
         if token not in init_vectors:
             continue
-        vector = _numbers(init_vectors[token])
-        if vector.shape != (vector_size,) or not np.abs(vector).max() <= LARGEST_NUMBER:
+        vector = _float64(init_vectors[token])
+        if vector.shape != (vector_size,) or not np.abs(vector).max() <= LARGEST_VALUE:
             raise ValueError(
                 f"init_vectors[{reprlib.repr(token)}] is {reprlib.repr(init_vectors[token])}, of shape {vector.shape}: "
-                f"pass vectors of vector_size={vector_size} finite numbers, none beyond {LARGEST_NUMBER:g}, or set "
+                f"pass vectors of vector_size={vector_size} finite numbers, none beyond {LARGEST_VALUE:g}, or set "
                 "vector_size to theirs"
             )
         rows.append(row)
@@ -100,7 +100,7 @@ def from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
     return RowInit(np.array(rows, np.int32), np.concatenate(vectors), accumulators)
 
 
-def _numbers(values):
+def _float64(values):
     """An array of float64, empty if the values are no numbers; what float64 cannot hold is infinite."""
     try:
         with np.errstate(over="ignore"):
