@@ -75,12 +75,12 @@ def document_term_matrices(chunks, n_tokens):
         yield counts
 
 
-def document_frequency(matrices, n_tokens):
+def count_document_frequency(matrices, n_tokens):
     """Number of documents that contain each token, from document-term matrices of all documents."""
-    in_documents = np.zeros(n_tokens, np.int64)
+    document_frequency = np.zeros(n_tokens, np.int64)
     for counts in matrices:
-        np.add.at(in_documents, counts.indices, 1)
-    return in_documents
+        np.add.at(document_frequency, counts.indices, 1)
+    return document_frequency
 
 
 def token_weights(weighting, token_counts, document_frequency=None, n_documents=None):

@@ -12,10 +12,10 @@ VECTORS = {
 }
 WEIGHTS = {"token_weights_": ("n_tokens",), "idf_": ("n_tokens",)}
 COUNTS = {"token_counts_": ("n_tokens",)}
-FITTED_ATTRIBUTES = {*VECTORS, *WEIGHTS, *COUNTS, "vocabulary_", "loss_curve_", "n_iter_", "_progress"}
+FITTED_ATTRIBUTES = {*VECTORS, *WEIGHTS, *COUNTS, "vocabulary_", "loss_curve_", "n_iter_", "_training_state"}
 NEEDED_BY_TRANSFORM = {"vocabulary_", "embeddings_", "token_weights_", "components_"}
 NEEDED_BY_PARTIAL_FIT = {"token_counts_", "loss_curve_", "n_iter_"}
-IN_PROGRESS = {"dropped_counts", "accumulators", "rng_state", "n_documents", "in_documents"}
+TRAINING_STATE_KEYS = {"dropped_counts", "accumulators", "rng_state", "n_documents", "document_frequency"}
 
 
 def checked(attributes):
@@ -38,7 +38,7 @@ def checked(attributes):
     """
     if not FITTED_ATTRIBUTES & attributes.keys():
         return attributes
-    needed = NEEDED_BY_TRANSFORM | (NEEDED_BY_PARTIAL_FIT if "_progress" in attributes else set())
+    needed = NEEDED_BY_TRANSFORM | (NEEDED_BY_PARTIAL_FIT if "_training_state" in attributes else set())
     if "context_embeddings_" in attributes or "target_embeddings_" in attributes:
         needed |= {"context_embeddings_", "target_embeddings_"}
     require(needed <= attributes.keys(), f"{', '.join(sorted(needed - attributes.keys()))} is missing")
@@ -67,26 +67,26 @@ def checked(attributes):
         set(map(type, vocabulary.values())) == {int} and list(vocabulary.values()) == list(range(lengths["n_tokens"])),
         f"vocabulary_ does not have the rows 0 to {lengths['n_tokens'] - 1} in their order",
     )
-    if "_progress" in attributes:
-        _check_progress(attributes["_progress"], 2 if "context_embeddings_" in attributes else 1, lengths)
+    if "_training_state" in attributes:
+        _check_training_state(attributes["_training_state"], 2 if "context_embeddings_" in attributes else 1, lengths)
         losses = attributes["loss_curve_"]
         require(isinstance(losses, list) and set(map(type, losses)) <= {float}, "loss_curve_ is no list of numbers")
     return attributes
 
 
-def _check_progress(progress, n_tables, lengths):
-    require(isinstance(progress, dict) and progress.keys() == IN_PROGRESS, "the state of training is incomplete")
-    accumulators, in_documents = progress["accumulators"], progress["in_documents"]
+def _check_training_state(state, n_tables, lengths):
+    require(isinstance(state, dict) and state.keys() == TRAINING_STATE_KEYS, "the state of training is incomplete")
+    accumulators, document_frequency = state["accumulators"], state["document_frequency"]
     require(isinstance(accumulators, list) and len(accumulators) == n_tables, "the state of Adagrad is incomplete")
     for values in accumulators:
         _numbers("the state of Adagrad", values, ("n_tokens",), "f", lengths)
-    if in_documents is not None:
-        _numbers("the document frequency", in_documents, ("n_tokens",), "iu", lengths)
-    n_documents = progress["n_documents"]
+    if document_frequency is not None:
+        _numbers("the document frequency", document_frequency, ("n_tokens",), "iu", lengths)
+    n_documents = state["n_documents"]
     require(isinstance(n_documents, Integral) and n_documents >= 0, "the number of documents is wrong")
-    _check_dropped(progress["dropped_counts"])
+    _check_dropped(state["dropped_counts"])
     try:
-        np.random.PCG64(0).state = progress["rng_state"]
+        np.random.PCG64(0).state = state["rng_state"]
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged("the state of the random generator is wrong") from error
 

@@ -23,7 +23,7 @@ from sk_cbow._checkpoint import SavedTraining, digest, read_checkpoint, write_ch
 from sk_cbow._documents import token_lists, with_progress
 from sk_cbow._files import replaced, text_lines
 from sk_cbow._pooling import (
-    document_frequency,
+    count_document_frequency,
     document_term_matrices,
     mean_vectors,
     principal_components,
@@ -34,7 +34,7 @@ from sk_cbow._pooling import (
 from sk_cbow._row_init import RowInit, as_mapping, rows_from_previous, rows_from_vectors
 from sk_cbow._similarity import analogy_score, nearest, similarity_score
 from sk_cbow._state import FITTED_ATTRIBUTES, checked, require
-from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, look_up, packed, read_corpus, unpacked
+from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, encode_documents, pack_counts, read_corpus, unpack_counts
 
 # Minor versions whose pickles this one reads. A change of parameters or fitted attributes shortens the list.
 READABLE_VERSIONS = ("0.1.",)
@@ -484,12 +484,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _corpus_and_attributes(self, X, incremental):
         """Read the documents, train, weigh, and return the corpus with the attributes to set."""
         self._check_parameters()
-        initial = self._training_state() if incremental or self.warm_start else TrainingState()  # vectors to start from
+        initial = self._previous_state() if incremental or self.warm_start else TrainingState()  # vectors to start from
         previous = initial if incremental else TrainingState()  # counts, documents and losses to add to
 
         corpus = self._read(X, previous.vocabulary)
         n_documents = previous.n_documents + corpus.n_documents
-        in_documents = self._documents_with_token(corpus, previous)
+        document_frequency = self._document_frequency(corpus, previous)
 
         rng = _generator(previous.rng_state if incremental else self.random_state)
         trained = self._train(corpus, initial, rng)
@@ -497,7 +497,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             embeddings = sum(trained.tables)  # of one table or two, copied
         self._check_training(corpus, embeddings, trained.loss_curve)
 
-        weights = token_weights(self.weighting, corpus.vocabulary.counts, in_documents, n_documents)
+        weights = token_weights(self.weighting, corpus.vocabulary.counts, document_frequency, n_documents)
         components = self._components(corpus, weights, embeddings, previous)
 
         state = TrainingState(
@@ -508,7 +508,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             loss_curve=[*previous.loss_curve, *trained.loss_curve],
             rng_state=rng.bit_generator.state,
             n_documents=n_documents,
-            in_documents=in_documents,
+            document_frequency=document_frequency,
         )
         return corpus, self._fitted_attributes(state, embeddings, weights)
 
@@ -538,12 +538,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 "one is given; share the embedding, or do not freeze"
             )
 
-    def _training_state(self):
+    def _previous_state(self):
         """The state of training that the fitted attributes hold; the empty one before the first fit."""
         if not hasattr(self, "embeddings_"):
             return TrainingState()
         fitted = fitted_view(self)
-        if not hasattr(fitted, "_progress"):
+        if not hasattr(fitted, "_training_state"):
             raise ValueError(
                 "this vectorizer was loaded from a file of vectors, which has no counts of tokens to go on from: pass "
                 "its vectors as init_vectors to a new one"
@@ -555,13 +555,13 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"they were {fitted._n_features_out} and {not has_two_tables}: set them back, or fit anew with "
                 "warm_start=False"
             )
-        progress = dict(fitted._progress)
+        state = dict(fitted._training_state)
         return TrainingState(
-            vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, unpacked(progress.pop("dropped_counts"))),
+            vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, unpack_counts(state.pop("dropped_counts"))),
             tables=[fitted.context_embeddings_, fitted.target_embeddings_] if has_two_tables else [fitted.embeddings_],
             components=fitted.components_,
             loss_curve=fitted.loss_curve_,
-            **progress,
+            **state,
         )
 
     def _fitted_attributes(self, state, embeddings, weights):
@@ -573,12 +573,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             "embeddings_": embeddings,
             "components_": state.components,
             "loss_curve_": state.loss_curve,
-            "_progress": {
-                "dropped_counts": packed(state.vocabulary.dropped_counts),
+            "_training_state": {
+                "dropped_counts": pack_counts(state.vocabulary.dropped_counts),
                 "accumulators": state.accumulators,
                 "rng_state": state.rng_state,
                 "n_documents": state.n_documents,
-                "in_documents": state.in_documents,
+                "document_frequency": state.document_frequency,
             },
             "n_iter_": len(state.loss_curve),
         }
@@ -696,31 +696,31 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise ValueError(
                 f"training with learning_rate={self.learning_rate} gave vectors or losses that are not finite: lower it"
             )
-        if self.sample > 0 and 0 in loss_curve and corpus.longest > 1:
+        if self.sample > 0 and 0 in loss_curve and corpus.max_length > 1:
             _warn(
                 f"{loss_curve.count(0)} of {len(loss_curve)} epochs had nothing to train on, because subsampling with "
                 f"sample={self.sample} left no two tokens together: set sample=0, which suits a small corpus"
             )
 
-    def _documents_with_token(self, corpus, previous):
+    def _document_frequency(self, corpus, previous):
         """Document frequency of each token, which only idf needs.
 
         A token that had no row before counts as if each of its previous occurrences had been in another document.
         """
         if self.weighting != "idf":
             return None
-        in_documents = corpus.total(_document_frequency, len(corpus.vocabulary.rows))
+        document_frequency = corpus.total(_document_frequency_of_chunks, len(corpus.vocabulary.rows))
         n_before = len(previous.vocabulary.rows)
-        if n_before and previous.in_documents is None:
+        if n_before and previous.document_frequency is None:
             raise ValueError(
                 "weighting='idf' needs the documents of all calls, but was not set in the earlier ones: fit again"
             )
         if n_before:
-            in_documents[:n_before] += previous.in_documents
+            document_frequency[:n_before] += previous.document_frequency
             added = list(corpus.vocabulary.rows)[n_before:]
             occurrences = np.array([previous.vocabulary.dropped_counts.get(token, 0) for token in added], np.int64)
-            in_documents[n_before:] += np.minimum(occurrences, previous.n_documents)
-        return in_documents
+            document_frequency[n_before:] += np.minimum(occurrences, previous.n_documents)
+        return document_frequency
 
     def _components(self, corpus, weights, embeddings, previous):
         """Components to remove: those of the previous training if their number is the same."""
@@ -728,7 +728,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             return np.empty((0, self.vector_size), np.float32)
         if len(previous.components) == self.remove_components:
             return previous.components
-        moments = corpus.total(_second_moments, weights, embeddings)
+        moments = corpus.total(_second_moments_of_chunks, weights, embeddings)
         return principal_components(moments, self.remove_components, corpus.n_documents)
 
     def transform(self, X):
@@ -765,7 +765,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         False
         """
         fitted = fitted_view(self)
-        return fitted._transform(look_up(token_lists(X, fitted.analyzer), fitted.vocabulary_))
+        return fitted._transform(encode_documents(token_lists(X, fitted.analyzer), fitted.vocabulary_))
 
     def _transform(self, chunks):
         document_vectors = bytearray()  # it grows in place, where joining arrays would take twice the memory
@@ -1008,11 +1008,11 @@ def _with_attributes(cls, attributes):
     return vectorizer
 
 
-def _document_frequency(chunks, n_tokens):
-    return document_frequency(document_term_matrices(chunks, n_tokens), n_tokens)
+def _document_frequency_of_chunks(chunks, n_tokens):
+    return count_document_frequency(document_term_matrices(chunks, n_tokens), n_tokens)
 
 
-def _second_moments(chunks, weights, embeddings):
+def _second_moments_of_chunks(chunks, weights, embeddings):
     matrices = document_term_matrices(chunks, len(embeddings))
     return second_moments(mean_vectors(counts, weights, embeddings) for counts in matrices)
 
@@ -1027,7 +1027,7 @@ class TrainingState(NamedTuple):
     loss_curve: list | tuple = ()
     rng_state: dict | None = None
     n_documents: int = 0
-    in_documents: np.ndarray | None = None  # (n_tokens,) document frequency, only with idf
+    document_frequency: np.ndarray | None = None  # (n_tokens,), only with idf
 
 
 def _generator(random_state):

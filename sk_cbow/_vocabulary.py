@@ -50,12 +50,12 @@ class Corpus(NamedTuple):
         return len(self.offsets) - 1
 
     @property
-    def longest(self):
-        """Known tokens of the longest document."""
+    def max_length(self):
+        """Number of known tokens of the longest document."""
         return int(np.diff(self.offsets).max())
 
     def chunks(self):
-        """Yield the documents chunk by chunk, as `look_up` does."""
+        """Yield the documents chunk by chunk, as `encode_documents` does."""
         for span, offsets, is_complete in _spans(self.offsets):
             yield self.rows[span], offsets, is_complete
 
@@ -148,20 +148,20 @@ def read_corpus(documents, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
         vocabulary = choose_vocabulary(tokens, counts, min_count=min_count, max_vocab=max_vocab, previous=previous)
         corpus = encode_corpus(tokens, counts, file, offsets, vocabulary)
     if not previous.rows:
-        check_contexts(corpus.longest, vocabulary, len(tokens), min_count=min_count, max_vocab=max_vocab)
+        check_contexts(corpus.max_length, vocabulary, len(tokens), min_count=min_count, max_vocab=max_vocab)
     return corpus
 
 
 def encode_corpus(tokens, counts, file, offsets, vocabulary):
     """Make a corpus of documents that `count_tokens` has read, and of a vocabulary."""
     row_of_code = _rows_of(tokens, vocabulary.rows)
-    rows = encode(file, offsets, row_of_code)
+    rows = encode_codes(file, offsets, row_of_code)
     return Corpus(vocabulary, _by_row(row_of_code, counts, len(vocabulary.rows)), rows, offsets)
 
 
-def check_contexts(longest, vocabulary, n_distinct, *, min_count, max_vocab):
+def check_contexts(max_length, vocabulary, n_distinct, *, min_count, max_vocab):
     """Raise an error if no document has two known tokens."""
-    if longest < 2:
+    if max_length < 2:
         raise ValueError(
             f"no document has two tokens of the vocabulary, so no token has a context to learn from: "
             f"min_count={min_count} and max_vocab={max_vocab} kept {len(vocabulary.rows)} of {n_distinct} distinct "
@@ -195,7 +195,7 @@ def count_tokens(documents, file):
         file.write(n_codes, codes)
         counts.resize(len(code_of), refcheck=False)  # in place; new counts are zero
         np.add.at(counts, codes, 1)
-        offsets.frombytes((n_codes + _ends(chunk_offsets, is_complete)).tobytes())
+        offsets.frombytes((n_codes + _end_offsets(chunk_offsets, is_complete)).tobytes())
         n_codes += len(codes)
     return list(code_of), counts, np.asarray(offsets)
 
@@ -233,7 +233,7 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
     added = frequent[np.argsort(-totals[frequent], kind="stable")][:n_free]  # stable, so that ties keep their order
     is_dropped[added] = False
     if not len(added) and not previous.rows:
-        raise ValueError(_nothing_frequent(tokens, counts, min_count))
+        raise ValueError(_no_frequent_token(tokens, counts, min_count))
 
     added_rows = dict(zip(map(tokens.__getitem__, added.tolist()), itertools.count(len(previous.rows))))
     counts_by_row = previous.counts + _by_row(rows, counts, len(previous.rows))
@@ -243,8 +243,8 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
     return Vocabulary(previous.rows | added_rows, np.concatenate((counts_by_row, totals[added])), dropped_counts)
 
 
-def packed(counts):
-    """Counts of tokens in a tenth of the memory of a dict, and half of its space in a pickle.
+def pack_counts(counts):
+    """Store counts of tokens in a tenth of the memory of a dict, and in half the space of its pickle.
 
     Parameters
     ----------
@@ -254,30 +254,30 @@ def packed(counts):
     Returns
     -------
     packed : dict
-        Plain data, from which `unpacked` makes a dict that is equal to `counts`.
+        Plain data, from which `unpack_counts` makes a dict that is equal to `counts`.
     """
     strings = [token for token in counts if isinstance(token, str)]
     integers = [int(token) for token in counts if not isinstance(token, str)]
     return {
         "strings": "".join(strings),
-        "lengths": _smallest(list(map(len, strings))),
+        "lengths": _smallest_array(list(map(len, strings))),
         "integers": integers,
-        "counts": _smallest([counts[token] for token in itertools.chain(strings, integers)]),
+        "counts": _smallest_array([counts[token] for token in itertools.chain(strings, integers)]),
     }
 
 
-def unpacked(packed):
-    """A dict from token to count, of what `packed` has made."""
-    ends = np.cumsum(packed["lengths"], dtype=np.int64).tolist()
-    strings = [packed["strings"][start:end] for start, end in itertools.pairwise([0, *ends])]
+def unpack_counts(packed):
+    """Return the dict, token -> count, that `pack_counts` has packed."""
+    offsets = [0, *np.cumsum(packed["lengths"], dtype=np.int64).tolist()]
+    strings = [packed["strings"][start:stop] for start, stop in itertools.pairwise(offsets)]
     return dict(zip(strings + packed["integers"], packed["counts"].tolist(), strict=True))
 
 
-def _smallest(numbers):
-    return np.array(numbers, np.min_scalar_type(max(numbers, default=0)))
+def _smallest_array(values):
+    return np.array(values, np.min_scalar_type(max(values, default=0)))
 
 
-def encode(file, offsets, row_of_code):
+def encode_codes(file, offsets, row_of_code):
     """Replace codes of tokens with rows, in place; unknown tokens are dropped.
 
     Parameters
@@ -297,7 +297,7 @@ def encode(file, offsets, row_of_code):
     n_rows, n_documents = 0, 0
     for span, chunk_offsets, is_complete in _spans(offsets):
         rows, chunk_offsets = _drop_unknown(row_of_code[file.read(span)], chunk_offsets)
-        ends = n_rows + _ends(chunk_offsets, is_complete)
+        ends = n_rows + _end_offsets(chunk_offsets, is_complete)
         # Both are behind what has been read.
         file.write(n_rows, rows)
         offsets[n_documents + 1 :][: len(ends)] = ends
@@ -306,7 +306,7 @@ def encode(file, offsets, row_of_code):
     return file.as_array(n_rows)
 
 
-def look_up(documents, vocabulary):
+def encode_documents(documents, vocabulary):
     """Find the rows of the known tokens of documents, chunk by chunk; unknown tokens are left out.
 
     Parameters
@@ -329,7 +329,7 @@ def look_up(documents, vocabulary):
 
 
 def _chunks(documents):
-    """Read documents chunk by chunk: the list of their tokens, offsets in it, and is_complete as in `look_up`.
+    """Read documents chunk by chunk: the list of their tokens, offsets in it, and is_complete as in `encode_documents`.
 
     The list is reused for the next chunk.
     """
@@ -356,7 +356,7 @@ def _segments(documents):
 
 
 def _spans(offsets):
-    """Cut a corpus into chunks: a slice of its integers, offsets in the slice, and is_complete as in `look_up`."""
+    """Cut a corpus into chunks: a slice of its rows, offsets in the slice, and is_complete as in `encode_documents`."""
     start, n_ended = 0, 0
     while n_ended < len(offsets) - 1:
         ends = offsets[n_ended + 1 :][:DOCUMENTS_AT_A_TIME]
@@ -368,7 +368,7 @@ def _spans(offsets):
         start = stop
 
 
-def _ends(offsets, is_complete):
+def _end_offsets(offsets, is_complete):
     """Ends of the documents that end in a chunk."""
     return offsets[1:] if is_complete else offsets[1:-1]
 
@@ -391,7 +391,7 @@ def _drop_unknown(rows, offsets):
     return rows[is_known], n_known_before[offsets]
 
 
-def _nothing_frequent(tokens, counts, min_count):
+def _no_frequent_token(tokens, counts, min_count):
     if not tokens:
         return "no document of X has a token: pass documents that have some, or another analyzer if it leaves them out"
     most, count = tokens[counts.argmax()], counts.max()

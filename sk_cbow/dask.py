@@ -278,12 +278,12 @@ components_, loss_curve_, n_iter_
                 parts,
                 n_documents=sum(size.n_documents for size in sizes),
                 n_occurrences=sum(size.n_occurrences for size in sizes),
-                longest=max(size.longest for size in sizes),
+                max_length=max(size.max_length for size in sizes),
             )
             if not previous.rows:
                 limits = {"min_count": self.min_count, "max_vocab": self.max_vocab}
                 n_distinct = submit(_n_distinct, all_counts).result()
-                check_contexts(corpus.longest, corpus.vocabulary, n_distinct, **limits)
+                check_contexts(corpus.max_length, corpus.vocabulary, n_distinct, **limits)
             return corpus
 
     def _train(self, corpus, previous, rng):
@@ -331,7 +331,7 @@ class DistributedCorpus(NamedTuple):
     parts: list  # of futures of `Corpus`
     n_documents: int
     n_occurrences: int
-    longest: int
+    max_length: int
 
     def total(self, function, *arguments):
         """Sum of what a function makes of the chunks of each part."""
@@ -343,7 +343,7 @@ class DistributedCorpus(NamedTuple):
 class Sizes(NamedTuple):
     n_documents: int
     n_occurrences: int
-    longest: int
+    max_length: int
 
 
 @contextmanager
@@ -479,7 +479,7 @@ def _joined(*corpora):
 
 
 def _sizes(part):
-    return Sizes(part.n_documents, len(part.rows), part.longest if part.n_documents else 0)
+    return Sizes(part.n_documents, len(part.rows), part.max_length if part.n_documents else 0)
 
 
 def _of_chunks(part, function, *arguments):

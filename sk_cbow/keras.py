@@ -12,7 +12,7 @@ import numpy as np
 from sk_cbow._documents import token_lists
 from sk_cbow._files import replaced
 from sk_cbow._vectorizer import fitted_view
-from sk_cbow._vocabulary import look_up
+from sk_cbow._vocabulary import encode_documents
 
 
 def cbow_model(
@@ -214,7 +214,9 @@ def encode(vectorizer, documents, max_length):
         raise ValueError(f"max_length is {max_length!r}: pass an integer above 0")
     parts = [np.empty((0, max_length), np.int32)]
     unfinished, n_unfinished = np.zeros(max_length, np.int32), 0  # ids of a document that spans several chunks
-    for rows, offsets, is_complete in look_up(token_lists(documents, vectorizer.analyzer), vectorizer.vocabulary_):
+    for rows, offsets, is_complete in encode_documents(
+        token_lists(documents, vectorizer.analyzer), vectorizer.vocabulary_
+    ):
         lengths = np.diff(offsets)
         document = np.repeat(np.arange(len(lengths)), lengths)
         position = np.arange(len(rows)) - offsets[document]

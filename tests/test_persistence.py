@@ -133,12 +133,12 @@ DAMAGES = {
     "too few counts": damaged(token_counts_=lambda counts: counts[1:]),
     "components of another length": damaged(components_=lambda components: np.ones((1, 7), np.float32)),
     "state of Adagrad for too few tokens": damaged(
-        _progress=lambda progress: progress | {"accumulators": [progress["accumulators"][0][1:]]}
+        _training_state=lambda state: state | {"accumulators": [state["accumulators"][0][1:]]}
     ),
-    "no state of training": damaged(_progress=lambda progress: {}),
+    "no state of training": damaged(_training_state=lambda state: {}),
     **{
         f"{name} of training is {value!r}": damaged(
-            _progress=lambda progress, name=name, value=value: progress | {name: value}
+            _training_state=lambda state, name=name, value=value: state | {name: value}
         )
         for name, value in [
             ("dropped_counts", None),
@@ -148,7 +148,7 @@ DAMAGES = {
             ("n_documents", float("nan")),
             ("accumulators", None),
             ("accumulators", []),
-            ("in_documents", [1]),
+            ("document_frequency", [1]),
         ]
     },
     "no counts": lambda state: {name: state[name] for name in state if name != "token_counts_"},

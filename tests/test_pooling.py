@@ -7,7 +7,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from threadpoolctl import threadpool_info
 
 from sk_cbow._pooling import (
-    document_frequency,
+    count_document_frequency,
     document_term_matrices,
     document_term_matrix,
     mean_vectors,
@@ -107,7 +107,7 @@ def test_a_document_in_several_chunks_has_the_same_bits_as_in_one(corpus):
 def test_a_document_in_several_chunks_has_a_token_once():
     rows = np.array([0, 1, 1, 0, 0, 2, 0], np.int32)
     chunks = [(rows[:3], np.array([0, 1, 3]), False), (rows[3:], np.array([0, 2, 4]), True)]
-    assert document_frequency(document_term_matrices(chunks, 3), 3).tolist() == [3, 1, 1]
+    assert count_document_frequency(document_term_matrices(chunks, 3), 3).tolist() == [3, 1, 1]
 
 
 def test_no_documents():
@@ -120,7 +120,7 @@ def test_idf_weights_are_scikit_learns():
     rows = [[peer.vocabulary_[token] for token in document.split()] for document in documents]
     flat, offsets = np.concatenate(rows).astype(np.int32), np.cumsum([0, *map(len, rows)])
     counts = document_term_matrix(flat, offsets, flat.max() + 1)
-    weights = token_weights("idf", np.bincount(flat), document_frequency([counts], counts.shape[1]), len(rows))
+    weights = token_weights("idf", np.bincount(flat), count_document_frequency([counts], counts.shape[1]), len(rows))
     np.testing.assert_allclose(weights, peer.idf_, rtol=1e-6)
 
 

@@ -14,11 +14,11 @@ from sk_cbow._vocabulary import (
     Vocabulary,
     choose_vocabulary,
     count_tokens,
-    encode,
-    look_up,
-    packed,
+    encode_codes,
+    encode_documents,
+    pack_counts,
     read_corpus,
-    unpacked,
+    unpack_counts,
 )
 
 
@@ -96,7 +96,7 @@ def test_codes_are_encoded_as_rows_without_the_unknown():
     offsets = np.array([0, 3, 5, 5, 6])
     with IntegerFile() as file:
         file.write(0, np.array([0, 1, 2, 1, 1, 0], np.int32))
-        rows = encode(file, offsets, np.array([1, UNKNOWN, 0], np.int32))
+        rows = encode_codes(file, offsets, np.array([1, UNKNOWN, 0], np.int32))
     assert rows.tolist() == [1, 0, 1]
     assert rows.dtype == np.int32
     assert offsets.tolist() == [0, 2, 2, 2, 3]
@@ -274,22 +274,22 @@ def test_a_generator_may_use_one_list_for_all_its_documents():
 
     corpus = read_corpus(reusing_one_list(), min_count=1, max_vocab=None)
     assert corpus.rows.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
-    ((rows, _, _),) = look_up(reusing_one_list(), corpus.vocabulary.rows)
+    ((rows, _, _),) = encode_documents(reusing_one_list(), corpus.vocabulary.rows)
     assert rows.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
 
 
-def test_look_up_leaves_out_what_is_not_known():
-    ((rows, offsets, is_complete),) = look_up([["b", "?", "a"], ["?"], [], ["a", 7]], {"a": 0, "b": 1, 7: 2})
+def test_unknown_tokens_are_dropped():
+    ((rows, offsets, is_complete),) = encode_documents([["b", "?", "a"], ["?"], [], ["a", 7]], {"a": 0, "b": 1, 7: 2})
     assert rows.tolist() == [1, 0, 0, 2]
     assert offsets.tolist() == [0, 2, 2, 2, 4]
     assert is_complete
 
 
-def test_look_up_of_nothing():
-    assert list(look_up([], {"a": 0})) == []
+def test_no_documents_are_encoded_as_nothing():
+    assert list(encode_documents([], {"a": 0})) == []
 
 
-def test_look_up_goes_chunk_by_chunk_and_reads_no_further_than_it_must(tiny_chunks):
+def test_documents_are_encoded_chunk_by_chunk_and_read_no_further_than_necessary(tiny_chunks):
     n_read = 0
 
     def documents():
@@ -298,7 +298,7 @@ def test_look_up_goes_chunk_by_chunk_and_reads_no_further_than_it_must(tiny_chun
             n_read += 1
             yield tokens
 
-    chunks = look_up(documents(), {"a": 0, "b": 1})
+    chunks = encode_documents(documents(), {"a": 0, "b": 1})
     for rows, offsets, is_complete, n_read_so_far in [
         ([0, 1], [0, 1, 2], True, 2),
         ([1, 0], [0, 0, 2], False, 4),  # the second document of this chunk
@@ -314,11 +314,11 @@ def test_look_up_goes_chunk_by_chunk_and_reads_no_further_than_it_must(tiny_chun
 
 def test_packed_counts_are_unpacked():
     for counts in ({}, {"": 1}, {"tea": 2, "": 3, "\ud800": 1, 7: 300, "7": 70_000, -(10**30): 1}, {5: 1}):
-        assert unpacked(packed(counts)) == counts
+        assert unpack_counts(pack_counts(counts)) == counts
 
 
 def test_packed_counts_are_small():
     counts = {f"token{number}": 1 + number % 4 for number in range(1000)}
-    parts = packed(counts)
-    assert len(parts["strings"]) == sum(map(len, counts))
-    assert parts["lengths"].nbytes + parts["counts"].nbytes == 2 * len(counts)
+    packed = pack_counts(counts)
+    assert len(packed["strings"]) == sum(map(len, counts))
+    assert packed["lengths"].nbytes + packed["counts"].nbytes == 2 * len(counts)
