@@ -17,7 +17,7 @@ _shortened.maxstring = _shortened.maxother = 80
 _shown = _shortened.repr
 
 
-def nearest(positive, negative, topn, vocabulary, embeddings):
+def most_similar(positive, negative, topn, vocabulary, embeddings):
     """Rank tokens by cosine similarity to the mean of the positive and the negated negative vectors.
 
     Parameters
@@ -32,7 +32,7 @@ def nearest(positive, negative, topn, vocabulary, embeddings):
     Returns
     -------
     neighbours : list of (token, similarity)
-        Without the tokens asked with.
+        Without the tokens of the query.
 
     Raises
     ------
@@ -49,24 +49,24 @@ def nearest(positive, negative, topn, vocabulary, embeddings):
         raise ValueError(f"topn is {topn}: pass 0 or more")
     unit_vectors = _unit_vectors(embeddings)
     terms = [np.zeros(embeddings.shape[1])]
-    asked_rows = []
+    query_rows = []
     for name, keys, sign in (("positive", positive, 1), ("negative", negative, -1)):
-        for position, key in enumerate(_listed(name, keys)):
+        for position, key in enumerate(_as_list(name, keys)):
             if isinstance(key, (str, Integral)):
                 if key not in vocabulary:
                     raise KeyError(
                         f"{name}[{position}], the token {_shown(key)}, is not in the vocabulary: leave it out"
                     )
-                asked_rows.append(vocabulary[key])
-                terms.append(sign * unit_vectors[asked_rows[-1]])
+                query_rows.append(vocabulary[key])
+                terms.append(sign * unit_vectors[query_rows[-1]])
             else:
                 terms.append(sign * _vector(f"{name}[{position}]", key, embeddings.shape[1]))
     query = _scaled(np.stack(terms), axis=None).sum(axis=0)
-    if not query.any() and not asked_rows:
+    if not query.any() and not query_rows:
         raise ValueError("positive and negative are both empty, or zero: ask with at least one token or vector")
     similarity = np.clip(unit_vectors @ _unit_vectors(query).astype(unit_vectors.dtype), -1, 1)
-    similarity[asked_rows] = -np.inf
-    n_found = min(topn, len(vocabulary) - len(set(asked_rows)))
+    similarity[query_rows] = -np.inf
+    n_found = min(topn, len(vocabulary) - len(set(query_rows)))
     tokens = list(vocabulary)
     return [(tokens[row], float(similarity[row])) for row in np.argsort(-similarity, kind="stable")[:n_found]]
 
@@ -83,7 +83,7 @@ def _scaled(vectors, axis):
     return np.ldexp(vectors, -np.frexp(largest)[1])
 
 
-def _listed(name, keys):
+def _as_list(name, keys):
     is_vector = isinstance(keys, np.ndarray) and keys.ndim == 1 and keys.dtype.kind == "f"
     if is_vector or isinstance(keys, (str, Integral)):
         return [keys]
@@ -92,12 +92,12 @@ def _listed(name, keys):
     return keys
 
 
-def _vector(place, key, vector_size):
+def _vector(location, key, vector_size):
     is_vector = isinstance(key, np.ndarray) and key.shape == (vector_size,) and key.dtype.kind in "fiu"
     with np.errstate(over="ignore"):
         vector = key.astype(np.float64) if is_vector else None
     if not is_vector or not np.isfinite(vector).all():
-        raise ValueError(f"{place} is {_shown(key)}: pass a token, or a NumPy array of {vector_size} finite numbers")
+        raise ValueError(f"{location} is {_shown(key)}: pass a token, or a NumPy array of {vector_size} finite numbers")
     return vector
 
 
@@ -118,14 +118,14 @@ def similarity_score(
     """Correlate cosines with the similarities that people see; see `CBOWVectorizer.similarity_score`."""
     _check_restrict_vocab(restrict_vocab)
     _check_delimiter(delimiter)
-    as_asked, rows = _words(vocabulary, restrict_vocab, case_insensitive)
+    fold_case, rows = _folded_rows(vocabulary, restrict_vocab, case_insensitive)
     unit_vectors = _unit_vectors(embeddings)
     human, cosines, n_unknown = [], [], 0
     for location, line in lines:
         if line.startswith("#"):
             continue
         try:
-            first, second, similarity = as_asked(line).split(delimiter)
+            first, second, similarity = fold_case(line).split(delimiter)
             similarity = float(similarity)
             if not math.isfinite(similarity):
                 raise ValueError
@@ -154,13 +154,13 @@ def similarity_score(
 def analogy_score(path, lines, vocabulary, embeddings, *, restrict_vocab, case_insensitive, dummy4unknown):
     """Answer questions "a is to b as c is to?"; see `CBOWVectorizer.analogy_score`."""
     _check_restrict_vocab(restrict_vocab)
-    as_asked, rows = _words(vocabulary, restrict_vocab, case_insensitive)
+    fold_case, rows = _folded_rows(vocabulary, restrict_vocab, case_insensitive)
     sections, questions = [], []
     for location, line in lines:
         if line.startswith(":"):
             sections.append({"section": line[1:].strip(), "correct": [], "incorrect": []})
             continue
-        question = tuple(as_asked(line).split())
+        question = tuple(fold_case(line).split())
         if not sections or len(question) != 4:
             raise ValueError(
                 f"{location} is {_shown(line)}: expected four words, below a line with a colon and a section's name"
@@ -169,15 +169,15 @@ def analogy_score(path, lines, vocabulary, embeddings, *, restrict_vocab, case_i
     is_known = [rows.keys() >= set(question) for _, question in questions]
     if not questions or not (any(is_known) or dummy4unknown):
         raise ValueError(f"none of the {len(questions)} questions of {path} has all its words in the vocabulary")
-    asked = [question for (_, question), known in zip(questions, is_known, strict=True) if known]
-    answers = _answers(asked, rows, embeddings[:restrict_vocab])
+    known_questions = [question for (_, question), known in zip(questions, is_known, strict=True) if known]
+    answers = _answers(known_questions, rows, embeddings[:restrict_vocab])
     for (section, question), known in zip(questions, is_known, strict=True):
         if known:
             section["correct" if next(answers) == question[3] else "incorrect"].append(question)
         elif dummy4unknown:
             section["incorrect"].append(question)
     correct, incorrect = (
-        [asked for section in sections for asked in section[kind]] for kind in ("correct", "incorrect")
+        [question for section in sections for question in section[outcome]] for outcome in ("correct", "incorrect")
     )
     sections.append({"section": "Total accuracy", "correct": correct, "incorrect": incorrect})
     return AnalogyScore(len(correct) / (len(correct) + len(incorrect)), sections)
@@ -189,25 +189,25 @@ def _answers(questions, rows, embeddings):
     word_of_row = {row: word for word, of_word in rows.items() for row in of_word}
     at_a_time = COSINES_AT_A_TIME // len(embeddings) + 1
     for start in range(0, len(questions), at_a_time):
-        part = questions[start : start + at_a_time]
-        a, b, c = np.array([[rows[word][0] for word in question[:3]] for question in part]).T
+        batch = questions[start : start + at_a_time]
+        a, b, c = np.array([[rows[word][0] for word in question[:3]] for question in batch]).T
         cosines = (unit_vectors[b] - unit_vectors[a] + unit_vectors[c]) @ unit_vectors.T
-        for of_question, question in zip(cosines, part, strict=True):
+        for of_question, question in zip(cosines, batch, strict=True):
             for word in question[:3]:
                 of_question[rows[word]] = -np.inf
         yield from (word_of_row[row] for row in cosines.argmax(axis=1).tolist())
 
 
-def _words(vocabulary, restrict_vocab, case_insensitive):
+def _folded_rows(vocabulary, restrict_vocab, case_insensitive):
     """The word that a token or a line is compared as, and word -> rows of the tokens that are this word."""
 
-    def as_asked(token):
+    def fold_case(token):
         return token.upper() if case_insensitive and isinstance(token, str) else token
 
     rows = {}
     for row, token in enumerate(itertools.islice(vocabulary, restrict_vocab)):
-        rows.setdefault(as_asked(token), []).append(row)
-    return as_asked, rows
+        rows.setdefault(fold_case(token), []).append(row)
+    return fold_case, rows
 
 
 def _check_restrict_vocab(restrict_vocab):

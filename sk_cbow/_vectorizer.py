@@ -32,7 +32,7 @@ from sk_cbow._pooling import (
     without_components,
 )
 from sk_cbow._row_init import RowInit, as_mapping, rows_from_previous, rows_from_vectors
-from sk_cbow._similarity import analogy_score, nearest, similarity_score
+from sk_cbow._similarity import analogy_score, most_similar, similarity_score
 from sk_cbow._state import FITTED_ATTRIBUTES, checked, require
 from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, encode_documents, pack_counts, read_corpus, unpack_counts
 
@@ -813,7 +813,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ['cup', 'milk']
         """
         fitted = fitted_view(self)
-        return nearest(positive, negative, topn, fitted.vocabulary_, fitted.embeddings_)
+        return most_similar(positive, negative, topn, fitted.vocabulary_, fitted.embeddings_)
 
     def similarity_score(
         self, path, *, delimiter=None, restrict_vocab=300_000, case_insensitive=True, dummy4unknown=False
