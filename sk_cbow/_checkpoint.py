@@ -34,12 +34,12 @@ def write_checkpoint(file, identity, saved):
     ----------
     file : binary file
     identity : dict
-        Everything that decides the result of the training: name -> number, text or dict of these.
+        Everything that decides the result of the training: name -> index, text or dict of these.
     saved : SavedTraining
     """
     texts = {"identity": identity, "rng_state": saved.rng_state, "progress": saved.progress}
-    arrays = {f"table {number}": table for number, table in enumerate(saved.tables)}
-    arrays |= {f"accumulator {number}": values for number, values in enumerate(saved.accumulators)}
+    arrays = {f"table {index}": table for index, table in enumerate(saved.tables)}
+    arrays |= {f"accumulator {index}": values for index, values in enumerate(saved.accumulators)}
     np.savez(file, **{name: np.array(json.dumps(value)) for name, value in texts.items()}, **arrays)
 
 

@@ -38,21 +38,21 @@ def token_lists(X, analyzer):
         integer. The message names the value, its place and the remedy.
     """
     if analyzer is None:
-        read, kind = _given_tokens, "a list of tokens"
+        read, kind = _tokens_of_sequence, "a list of tokens"
     elif callable(analyzer):
-        read, kind = partial(_returned_tokens, analyze=analyzer), "what the analyzer takes"
+        read, kind = partial(_tokens_by_analyzer, analyze=analyzer), "what the analyzer takes"
     else:
         read = partial(_tokens_of_text, analyze=CountVectorizer(analyzer=analyzer).build_analyzer())
         kind = "a string"
-    for number, document in enumerate(_documents(X, kind)):
-        tokens = read(document, number)
+    for document_index, document in enumerate(_documents(X, kind)):
+        tokens = read(document, document_index)
         if not PLAIN_TOKEN_TYPES.issuperset(map(type, tokens)):
-            _check_tokens(tokens, number, "pass" if analyzer is None else "let the analyzer return")
+            _check_tokens(tokens, document_index, "pass" if analyzer is None else "let the analyzer return")
         yield tokens
 
 
 def with_progress(documents, X, *, every):
-    """Yield documents and print how many have been read, how fast, and the time left if their number is known.
+    """Yield documents and print how many have been read, how fast, and the time left if their document_index is known.
 
     Parameters
     ----------
@@ -111,10 +111,10 @@ def _only_column(X, kind):
     )
 
 
-def _given_tokens(document, number):
+def _tokens_of_sequence(document, document_index):
     if isinstance(document, (list, tuple)):
         return document
-    document = _in_python(document)
+    document = _as_python(document)
     if _is_missing(document):
         return ()
     if not _is_sequence(document):
@@ -124,12 +124,12 @@ def _given_tokens(document, number):
             remedy = "decode it, and pass a list of tokens"
         else:
             remedy = "pass a list of tokens"
-        raise TypeError(f"document {number} is {_shown(document)}: {remedy}")
+        raise TypeError(f"document {document_index} is {_shown(document)}: {remedy}")
     return _as_list(document)
 
 
-def _tokens_of_text(document, number, analyze):
-    text = document if isinstance(document, str) else _in_python(document)
+def _tokens_of_text(document, document_index, analyze):
+    text = document if isinstance(document, str) else _as_python(document)
     if not isinstance(text, str):
         if _is_missing(text):
             return ()
@@ -139,24 +139,26 @@ def _tokens_of_text(document, number, analyze):
             remedy = "pass a string, or set analyzer=None, which takes lists of tokens"
         else:
             remedy = "pass a string"
-        raise TypeError(f"document {number} is {_shown(document)}: {remedy}")
+        raise TypeError(f"document {document_index} is {_shown(document)}: {remedy}")
     return analyze(text)
 
 
-def _returned_tokens(document, number, analyze):
-    document = _in_python(document)
+def _tokens_by_analyzer(document, document_index, analyze):
+    document = _as_python(document)
     try:
         tokens = analyze(document)
     except Exception as error:
         if hasattr(error, "add_note"):  # since Python 3.11
-            error.add_note(f"The analyzer was called with document {number}, {_shown(document)}.")
+            error.add_note(f"The analyzer was called with document {document_index}, {_shown(document)}.")
         raise
     if not _is_sequence(tokens):
-        raise TypeError(f"the analyzer made {_shown(tokens)} of document {number}: it must return a list of tokens")
+        raise TypeError(
+            f"the analyzer made {_shown(tokens)} of document {document_index}: it must return a list of tokens"
+        )
     return _as_list(tokens)
 
 
-def _in_python(value):
+def _as_python(value):
     """A scalar of pyarrow as Python's own object; other values as they are."""
     return value.as_py() if hasattr(value, "as_py") else value
 
@@ -184,12 +186,12 @@ def _as_list(tokens):
     return tokens.tolist() if hasattr(tokens, "tolist") else list(tokens)
 
 
-def _check_tokens(tokens, number, do):
+def _check_tokens(tokens, document_index, do):
     for position, token in enumerate(tokens):
         if not isinstance(token, (str, Integral)):
             text = "token.text" if hasattr(token, "text") else "str(token)"  # spaCy's tokens have their text
             raise TypeError(
-                f"token {position} of document {number} is {_shown(token)}: tokens are strings or integers, "
+                f"token {position} of document {document_index} is {_shown(token)}: tokens are strings or integers, "
                 f"so {do} [{text} for token in document], or leave it out"
             )
 

@@ -19,7 +19,7 @@ DESCRIPTOR_PATH = re.compile(r"(?:/dev|/proc/(\d+)(?:/task/\d+)?)/fd/(\d+)")  # 
 
 
 @contextmanager
-def replaced(path):
+def atomic_write(path):
     """Open a file for writing that replaces the one under `path` when it is complete.
 
     After an exception, and after SIGTERM in the main thread, nothing is left of the new file and the old one is as it
@@ -169,7 +169,7 @@ def _copy_owner_and_mode(status, path):
 
 
 @contextmanager
-def opened(path):
+def open_for_reading(path):
     """Open a file for reading: without a byte order mark, and decompressed if its name ends in ``.gz``.
 
     Parameters
@@ -245,18 +245,18 @@ def text_lines(path):
     ValueError
         If a line is not UTF-8 or longer than `MAX_LINE_BYTES`, or a compressed file is damaged.
     """
-    with opened(path) as file:
+    with open_for_reading(path) as file:
         for number, line in numbered_lines(file, path, MAX_LINE_BYTES):
             location = f"line {number} of {path}"
             try:
                 text = line.decode().rstrip("\r\n")
             except UnicodeDecodeError:
-                raise ValueError(f"{location} is {shown(line)}, which is not UTF-8: convert the file to it") from None
+                raise ValueError(f"{location} is {quoted(line)}, which is not UTF-8: convert the file to it") from None
             if text.strip():
                 yield location, text
 
 
-def shown(value):
+def quoted(value):
     """Quote a token, a line or another value in an error message, however long it is."""
     if isinstance(value, bytes):
         value = value[: 4 * QUOTED_CHARACTERS + 4].decode(errors="replace").rstrip("\r\n")

@@ -28,7 +28,7 @@ class Change(NamedTuple):
     n_targets: float
 
 
-def change_between(before, after, loss, n_targets):
+def difference(before, after, loss, n_targets):
     """The change from tables to others.
 
     Parameters
@@ -49,7 +49,7 @@ def change_between(before, after, loss, n_targets):
     return Change(vectors, accumulators, [(values > 0).astype(np.int32) for values in accumulators], loss, n_targets)
 
 
-def merged(one, other):
+def merge(one, other):
     """Merge two changes of the same tables into one.
 
     Parameters
@@ -89,7 +89,7 @@ def adasum(one, other):
     return result
 
 
-def applied(tables, change):
+def apply_change(tables, change):
     """The tables after a change.
 
     Parameters

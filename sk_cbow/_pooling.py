@@ -156,7 +156,7 @@ def second_moments(chunks):
     return moments
 
 
-def principal_components(moments, n_components, n_documents):
+def first_singular_vectors(moments, n_components, n_documents):
     """First right singular vectors of the document vectors, without centering (Arora, Liang and Ma, 2017).
 
     Parameters
@@ -188,7 +188,7 @@ def principal_components(moments, n_components, n_documents):
     return directions.T[::-1][:n_components].astype(np.float32)
 
 
-def without_components(document_vectors, components):
+def project_out(document_vectors, components):
     """Project document vectors onto what is orthogonal to the components; zero vectors stay zero.
 
     Parameters

@@ -47,10 +47,10 @@ def checked(attributes):
     lengths = {}
     for name, shape in (VECTORS | WEIGHTS).items():
         if name in attributes:
-            attributes[name] = _numbers(name, attributes[name], shape, "f", lengths)
+            attributes[name] = _check_array(name, attributes[name], shape, "f", lengths)
     for name, shape in COUNTS.items():
         if name in attributes:
-            counts = _numbers(name, attributes[name], shape, "iu", lengths)
+            counts = _check_array(name, attributes[name], shape, "iu", lengths)
             require((counts > 0).all(), f"{name} has numbers that are not above 0")
     for name in WEIGHTS:
         require((attributes.get(name, np.ones(1)) > 0).all(), f"{name} has numbers that are not above 0")
@@ -79,16 +79,16 @@ def _check_training_state(state, n_tables, lengths):
     accumulators, document_frequency = state["accumulators"], state["document_frequency"]
     require(isinstance(accumulators, list) and len(accumulators) == n_tables, "the state of Adagrad is incomplete")
     for values in accumulators:
-        _numbers("the state of Adagrad", values, ("n_tokens",), "f", lengths)
+        _check_array("the state of Adagrad", values, ("n_tokens",), "f", lengths)
     if document_frequency is not None:
-        _numbers("the document frequency", document_frequency, ("n_tokens",), "iu", lengths)
+        _check_array("the document frequency", document_frequency, ("n_tokens",), "iu", lengths)
     n_documents = state["n_documents"]
     require(isinstance(n_documents, Integral) and n_documents >= 0, "the number of documents is wrong")
     _check_dropped(state["dropped_counts"])
     try:
         np.random.PCG64(0).state = state["rng_state"]
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged("the state of the random generator is wrong") from error
+        raise _damage_error("the state of the random generator is wrong") from error
 
 
 def _check_dropped(packed):
@@ -107,7 +107,7 @@ def _check_dropped(packed):
     require(is_right, "the counts of dropped tokens are wrong")
 
 
-def _numbers(name, values, shape, kinds, lengths):
+def _check_array(name, values, shape, kinds, lengths):
     """A finite array of numbers of these dimensions, whose lengths agree with those of the arrays before."""
     require(
         type(values) in (np.ndarray, np.memmap) and values.ndim == len(shape) and values.dtype.kind in kinds,
@@ -128,8 +128,8 @@ def _numbers(name, values, shape, kinds, lengths):
 def require(is_right, fault):
     """Raise the error of a damaged vectorizer unless something is as it has to be."""
     if not is_right:
-        raise _damaged(fault)
+        raise _damage_error(fault)
 
 
-def _damaged(fault):
+def _damage_error(fault):
     return ValueError(f"the saved CBOWVectorizer is damaged, {fault}: restore the file, or fit again")

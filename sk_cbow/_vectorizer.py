@@ -21,15 +21,15 @@ from sk_cbow._blocks import (
 )
 from sk_cbow._checkpoint import SavedTraining, digest, read_checkpoint, write_checkpoint
 from sk_cbow._documents import token_lists, with_progress
-from sk_cbow._files import replaced, text_lines
+from sk_cbow._files import atomic_write, text_lines
 from sk_cbow._pooling import (
     count_document_frequency,
     document_term_matrices,
+    first_singular_vectors,
     mean_vectors,
-    principal_components,
+    project_out,
     second_moments,
     token_weights,
-    without_components,
 )
 from sk_cbow._row_init import RowInit, as_mapping, rows_from_previous, rows_from_vectors
 from sk_cbow._similarity import analogy_score, most_similar, similarity_score
@@ -613,7 +613,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                     inits.append(RowInit(every_row, *vectors))
 
             def save(trained, progress):
-                with replaced(self.checkpoint) as file:
+                with atomic_write(self.checkpoint) as file:
                     saved = SavedTraining(rng_state, progress, trained.tables, trained.accumulators)
                     write_checkpoint(file, identity, saved)
 
@@ -729,7 +729,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if len(previous.components) == self.remove_components:
             return previous.components
         moments = corpus.total(_second_moments_of_chunks, weights, embeddings)
-        return principal_components(moments, self.remove_components, corpus.n_documents)
+        return first_singular_vectors(moments, self.remove_components, corpus.n_documents)
 
     def transform(self, X):
         """Average the vectors of each document's known tokens.
@@ -771,7 +771,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         document_vectors = bytearray()  # it grows in place, where joining arrays would take twice the memory
         for counts in document_term_matrices(chunks, len(self.embeddings_)):
             vectors = mean_vectors(counts, self.token_weights_, self.embeddings_)
-            document_vectors += without_components(vectors, self.components_).data
+            document_vectors += project_out(vectors, self.components_).data
         return np.frombuffer(document_vectors, np.float32).reshape(-1, self._n_features_out)
 
     def most_similar(self, positive, negative=(), topn=10):

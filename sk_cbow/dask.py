@@ -17,7 +17,7 @@ from weakref import WeakSet
 import numpy as np
 
 from sk_cbow._documents import token_lists
-from sk_cbow._merging import Tables, applied, change_between, merged
+from sk_cbow._merging import Tables, apply_change, difference, merge
 from sk_cbow._row_init import RowInit
 from sk_cbow._vectorizer import LARGEST_INT, TRAINING_PARAMETERS, CBOWVectorizer, Range, fitted_view
 from sk_cbow._vocabulary import (
@@ -218,10 +218,12 @@ components_, loss_curve_, n_iter_
         if isinstance(X, dask.dataframe.DataFrame):
             columns = self.get_feature_names_out()
             meta = pd.DataFrame(np.empty((0, len(columns)), np.float32), X._meta.index[:0], columns)
-            frames = [_frame(partition, vectorizer, columns) for partition in partitions]
+            frames = [_transform_to_frame(partition, vectorizer, columns) for partition in partitions]
             return dask.dataframe.from_delayed(frames, meta=meta, divisions=X.divisions)
         chunks = [
-            dask.array.from_delayed(_vectors(partition, vectorizer), (np.nan, self._n_features_out), np.float32)
+            dask.array.from_delayed(
+                _transform_partition(partition, vectorizer), (np.nan, self._n_features_out), np.float32
+            )
             for partition in partitions
         ]
         return dask.array.concatenate(chunks, allow_unknown_chunksizes=True)
@@ -259,16 +261,16 @@ components_, loss_curve_, n_iter_
             )
         with _submit() as submit:
             counted = [
-                submit.delayed(_counted(partition, number, self.analyzer))
-                for number, partition in enumerate(partitions)
+                submit.delayed(_count_partition(partition, index, self.analyzer))
+                for index, partition in enumerate(partitions)
             ]
-            all_counts = _tree(submit, _merged_counts, [submit(_counts_of, counts) for counts in counted])
+            all_counts = _tree_reduce(submit, _merge_counts, [submit(_counts_of, counts) for counts in counted])
             if not sum(submit.gather([submit(_n_documents, counts) for counts in counted])):
                 raise ValueError("X holds no documents: pass at least one")
-            vocabulary = submit(_vocabulary, all_counts, self.min_count, self.max_vocab, previous)
-            encoded = [submit(_encoded, counts, vocabulary) for counts in counted]
+            vocabulary = submit(_choose_vocabulary, all_counts, self.min_count, self.max_vocab, previous)
+            encoded = [submit(_encode_partition, counts, vocabulary) for counts in counted]
             n_parts = min(self.n_parts, len(partitions))
-            parts = [submit(_joined, *encoded[number::n_parts]) for number in range(n_parts)]
+            parts = [submit(_concatenate_corpora, *encoded[index::n_parts]) for index in range(n_parts)]
             del counted, encoded  # so that workers let go of what the parts do not need any more
             sizes = submit.gather([submit(_sizes, part) for part in parts])
             submit.client.replicate([vocabulary])  # so that a worker that dies does not take it along
@@ -290,7 +292,7 @@ components_, loss_curve_, n_iter_
         row_inits = self._row_inits(corpus.vocabulary.rows, previous)
         # Parameters only: what else a vectorizer holds stays here.
         settings = CBOWVectorizer(**{name: getattr(self, name) for name in TRAINING_PARAMETERS})
-        part_size = corpus.n_occurrences // len(corpus.parts)
+        tokens_per_part = corpus.n_occurrences // len(corpus.parts)
         seed = rng.integers(2**63, size=2).tolist()
         with _submit() as submit:
             counts = submit(getattr, corpus.on_workers, "counts")
@@ -298,11 +300,19 @@ components_, loss_curve_, n_iter_
             for epoch, round_ in itertools.product(range(self.epochs), range(self.n_rounds)):
                 changes = [
                     submit(
-                        _change, tables, part, counts, settings, part_size, seed, (epoch, number, round_), self.n_rounds
+                        _train_round,
+                        tables,
+                        part,
+                        counts,
+                        settings,
+                        tokens_per_part,
+                        seed,
+                        (epoch, index, round_),
+                        self.n_rounds,
                     )
-                    for number, part in enumerate(corpus.parts)
+                    for index, part in enumerate(corpus.parts)
                 ]
-                tables = submit(applied, tables, _tree(submit, merged, changes))
+                tables = submit(apply_change, tables, _tree_reduce(submit, merge, changes))
             trained = tables.result()
         of_rounds = np.reshape(trained.losses, (self.epochs, self.n_rounds, 2)).sum(axis=1)
         loss_curve = (of_rounds[:, 0] / np.maximum(of_rounds[:, 1], 1)).tolist()
@@ -336,7 +346,7 @@ class DistributedCorpus(NamedTuple):
     def total(self, function, *arguments):
         """Sum of what a function makes of the chunks of each part."""
         with _submit() as submit:
-            arguments = [submit(_same, argument) for argument in arguments]
+            arguments = [submit(_identity, argument) for argument in arguments]
             return sum(submit.gather([submit(_of_chunks, part, function, *arguments) for part in self.parts]))
 
 
@@ -371,15 +381,15 @@ class Submit:
         self.futures = WeakSet()  # of results that are still wanted
 
     def __call__(self, function, *arguments):
-        return self._remembered(self.client.submit(function, *arguments, pure=False))
+        return self._track(self.client.submit(function, *arguments, pure=False))
 
     def delayed(self, delayed):
-        return self._remembered(self.client.compute(delayed))
+        return self._track(self.client.compute(delayed))
 
     def gather(self, futures):
         return self.client.gather(futures)
 
-    def _remembered(self, future):
+    def _track(self, future):
         self.futures.add(future)
         return future
 
@@ -400,7 +410,7 @@ def _has_strings(X):
     return any(isinstance(dtype, pd.StringDtype) for dtype in dtypes)
 
 
-def _tree(submit, function, futures):
+def _tree_reduce(submit, function, futures):
     """Merge neighbours, and what they give, until one is left."""
     while len(futures) > 1:
         pairs = zip(futures[::2], futures[1::2], strict=False)
@@ -412,23 +422,23 @@ def _tree(submit, function, futures):
 
 
 @dask.delayed
-def _vectors(partition, vectorizer):
+def _transform_partition(partition, vectorizer):
     return vectorizer.transform(partition)
 
 
 @dask.delayed
-def _frame(partition, vectorizer, columns):
+def _transform_to_frame(partition, vectorizer, columns):
     return pd.DataFrame(vectorizer.transform(partition), index=partition.index, columns=columns)
 
 
 @dask.delayed
-def _counted(partition, number, analyzer):
+def _count_partition(partition, index, analyzer):
     """Distinct tokens, counts, codes and offsets, as `count_tokens` tells them."""
     with IntegerFile() as file:
         try:
             tokens, counts, offsets = count_tokens(token_lists(partition, analyzer), file)
         except TypeError as error:
-            raise TypeError(f"in partition {number}, {error}") from error
+            raise TypeError(f"in partition {index}, {error}") from error
         return tokens, counts, file.as_array(offsets[-1]), offsets
 
 
@@ -437,7 +447,7 @@ def _counts_of(counted):
     return tokens, counts
 
 
-def _merged_counts(one, other):
+def _merge_counts(one, other):
     """Add counts; tokens stay in order of first appearance."""
     (tokens, counts), (other_tokens, other_counts) = one, other
     code_of = dict(zip(tokens, range(len(tokens)), strict=True))
@@ -456,22 +466,22 @@ def _n_distinct(counts):
     return len(counts[0])
 
 
-def _same(value):
+def _identity(value):
     return value
 
 
-def _vocabulary(counts, min_count, max_vocab, previous):
+def _choose_vocabulary(counts, min_count, max_vocab, previous):
     return choose_vocabulary(*counts, min_count=min_count, max_vocab=max_vocab, previous=previous)
 
 
-def _encoded(counted, vocabulary):
+def _encode_partition(counted, vocabulary):
     tokens, counts, codes, offsets = counted
     with IntegerFile() as file:
         file.write(0, codes)
         return encode_corpus(tokens, counts, file, offsets.copy(), vocabulary)._replace(vocabulary=None)
 
 
-def _joined(*corpora):
+def _concatenate_corpora(*corpora):
     lengths = np.concatenate([np.diff(corpus.offsets) for corpus in corpora])
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     rows = np.concatenate([corpus.rows for corpus in corpora])
@@ -502,36 +512,36 @@ def _initial_tables(n_tokens, vector_size, row_inits, seed):
     return tables
 
 
-def _change(tables, part, counts, settings, part_size, seed, place, n_rounds):
+def _train_round(tables, part, counts, settings, tokens_per_part, seed, task, n_rounds):
     """Train on a part's documents of one round, and tell what that would change."""
     from sk_cbow._model import train  # here, because it imports TensorFlow
 
-    epoch, part_number, round_ = place
-    order = np.random.default_rng([*seed, epoch, part_number]).permutation(part.n_documents)
-    corpus = _documents_of(part, order[round_::n_rounds])
+    epoch, part_index, round_ = task
+    order = np.random.default_rng([*seed, epoch, part_index]).permutation(part.n_documents)
+    corpus = _select_documents(part, order[round_::n_rounds])
     first, last = (
-        settings.learning_rate * (1 - (epoch * n_rounds + number) / (settings.epochs * n_rounds))
-        for number in (round_, round_ + 1)
+        settings.learning_rate * (1 - (epoch * n_rounds + n_done) / (settings.epochs * n_rounds))
+        for n_done in (round_, round_ + 1)
     )
     every_row = np.arange(len(counts))
     trained = train(
-        settings._block_maker(corpus, counts, part_size),
+        settings._block_maker(corpus, counts, tokens_per_part),
         settings._model_config(len(counts)),
         [[RowInit(every_row, *values)] for values in zip(tables.vectors, tables.accumulators, strict=True)],
         epochs=1,
         learning_rates=(first, last),
-        rng=np.random.default_rng([*seed, *place]),
+        rng=np.random.default_rng([*seed, *task]),
         callbacks=None,
         verbose=0,
     )
     (loss,) = trained.loss_curve
     n_targets = len(corpus.rows) if loss else 0  # about; 0 where subsampling has left none
-    return change_between(tables, Tables(*trained[:2]), loss * n_targets, n_targets)
+    return difference(tables, Tables(*trained[:2]), loss * n_targets, n_targets)
 
 
-def _documents_of(part, documents):
-    starts = part.offsets[documents]
-    lengths = part.offsets[documents + 1] - starts
+def _select_documents(part, documents):
+    document_offsets = part.offsets[documents]
+    lengths = part.offsets[documents + 1] - document_offsets
     offsets = np.concatenate(([0], np.cumsum(lengths)))
-    rows = part.rows[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)]
+    rows = part.rows[np.arange(offsets[-1]) + np.repeat(document_offsets - offsets[:-1], lengths)]
     return Corpus(None, np.bincount(rows, minlength=len(part.token_counts)), rows, offsets)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sk_cbow._documents import token_lists
-from sk_cbow._files import replaced
+from sk_cbow._files import atomic_write
 from sk_cbow._vectorizer import fitted_view
 from sk_cbow._vocabulary import encode_documents
 
@@ -318,11 +318,11 @@ def save_projector(vectorizer, folder):
     config = 'embeddings {\n  tensor_name: "words"\n  tensor_path: "vectors.tsv"\n  metadata_path: "metadata.tsv"\n}\n'
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with replaced(folder / "vectors.tsv") as file:
+    with atomic_write(folder / "vectors.tsv") as file:
         np.savetxt(file, fitted.embeddings_, fmt="%.9g", delimiter="\t")
-    with replaced(folder / "metadata.tsv") as file:
+    with atomic_write(folder / "metadata.tsv") as file:
         file.write(names.encode(errors="replace"))
-    with replaced(folder / "projector_config.pbtxt") as file:
+    with atomic_write(folder / "projector_config.pbtxt") as file:
         file.write(config.encode())
 
 

@@ -19,7 +19,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sk_cbow._files import RereadableFile, numbered_lines, opened, replaced, shown
+from sk_cbow._files import RereadableFile, atomic_write, numbered_lines, open_for_reading, quoted
 from sk_cbow._vectorizer import CBOWVectorizer, fitted_view
 
 BYTES_AT_A_TIME = 2**20
@@ -78,9 +78,9 @@ def save(vectorizer, path, binary=False):
     _check_writable(fitted.vocabulary_, embeddings)
     if binary:
         _check_binary(fitted.vocabulary_, embeddings)
-    with replaced(path) as file:
+    with atomic_write(path) as file:
         file.write(b"%d %d\n" % embeddings.shape)
-        for row in _encoded_rows(fitted.vocabulary_, embeddings, binary):
+        for row in _encode_rows(fitted.vocabulary_, embeddings, binary):
             file.write(row)
 
 
@@ -129,7 +129,7 @@ def load(path, binary=None, *, limit=None):
         if limit < 1:
             raise ValueError(f"limit={limit} leaves no vectors to read: pass a number above 0, or None for all")
         limit = min(int(limit), sys.maxsize)
-    with opened(path) as file:
+    with open_for_reading(path) as file:
         vocabulary, embeddings = _read(file, path, binary, limit)
     vectorizer = CBOWVectorizer(vector_size=embeddings.shape[1])
     vectorizer.vocabulary_ = vocabulary
@@ -147,17 +147,17 @@ def _check_writable(vocabulary, embeddings):
             text = str(token)
             encoded = text.encode()
         except UnicodeEncodeError:
-            raise ValueError(f"token {shown(token)} {where} cannot be encoded as UTF-8: {remedy}") from None
+            raise ValueError(f"token {quoted(token)} {where} cannot be encoded as UTF-8: {remedy}") from None
         except ValueError:  # Python's limit of digits
-            raise ValueError(f"token {shown(token)} {where} has too many digits to be written: {remedy}") from None
+            raise ValueError(f"token {quoted(token)} {where} has too many digits to be written: {remedy}") from None
         if not text or " " in text or "\n" in text:
-            raise ValueError(f"token {shown(token)} {where} is empty or holds a space or a line break: {remedy}")
+            raise ValueError(f"token {quoted(token)} {where} is empty or holds a space or a line break: {remedy}")
         if len(encoded) > MAX_TOKEN_BYTES:
-            raise ValueError(f"token {shown(token)} {where} has more than {MAX_TOKEN_BYTES} bytes: {remedy}")
+            raise ValueError(f"token {quoted(token)} {where} has more than {MAX_TOKEN_BYTES} bytes: {remedy}")
         other = vocabulary.get(text, row)  # an integer and a string may be written alike
         if other != row:
             raise ValueError(
-                f"tokens in rows {min(row, other)} and {max(row, other)} are both written {shown(text)}: {remedy}"
+                f"tokens in rows {min(row, other)} and {max(row, other)} are both written {quoted(text)}: {remedy}"
             )
     if embeddings.shape[1] > MAX_VECTOR_SIZE:
         raise ValueError(
@@ -167,14 +167,14 @@ def _check_writable(vocabulary, embeddings):
     not_finite = _rows_not_finite(embeddings)
     if not_finite.size:
         row = not_finite[0]
-        token = shown(list(vocabulary)[row])
+        token = quoted(list(vocabulary)[row])
         raise ValueError(f"the vector of token {token} (row {row}) is not finite as 32-bit numbers: fit again")
 
 
 def _check_binary(vocabulary, embeddings):
     """Check that `load` will recognize the rows as binary, by its own test of the same bytes."""
     vector_size, beginning = embeddings.shape[1], bytearray()
-    for row in _encoded_rows(vocabulary, embeddings, binary=True):
+    for row in _encode_rows(vocabulary, embeddings, binary=True):
         beginning += row
         if len(beginning) >= BYTES_AT_A_TIME + _max_line_bytes(vector_size):  # `load` looks at no more
             break
@@ -185,7 +185,7 @@ def _check_binary(vocabulary, embeddings):
         )
 
 
-def _encoded_rows(vocabulary, embeddings, binary):
+def _encode_rows(vocabulary, embeddings, binary):
     numbers_as_text = b" ".join([b"%.9g"] * embeddings.shape[1])
     for token, vector in zip(vocabulary, embeddings, strict=True):
         numbers = vector.tobytes() if binary else numbers_as_text % tuple(vector.tolist())
@@ -211,7 +211,7 @@ def _read(file, path, binary, limit):
     unit, rows = "line", _text_rows(file, path, vector_size, first_line=1 if n_rows is None else 2)
     if binary:
         unit, rows = "vector", _binary_rows(file, path, vector_size)
-    vocabulary, embeddings = _table(itertools.islice(rows, limit), unit, path, n_rows, vector_size)
+    vocabulary, embeddings = _collect_rows(itertools.islice(rows, limit), unit, path, n_rows, vector_size)
     n_expected = n_rows if limit is None else min(n_rows or 0, limit)
     if n_expected is not None and len(vocabulary) < n_expected:
         raise ValueError(
@@ -226,10 +226,10 @@ def _header(file, path):
     fields = first.split(maxsplit=2)  # not into each of the numbers: a damaged line can have millions
     is_header = len(fields) == 2 and all(field.isdigit() for field in fields)  # of ASCII digits, since these are bytes
     if is_header and max(map(len, fields)) > MAX_HEADER_DIGITS:
-        raise ValueError(f"line 1 of {path} is {shown(first)}: no file holds so many numbers; fix line 1")
+        raise ValueError(f"line 1 of {path} is {quoted(first)}: no file holds so many numbers; fix line 1")
     n_rows, vector_size = map(int, fields) if is_header else (None, _n_numbers_at_end(first))
     if is_header and (n_rows == 0 or vector_size == 0):
-        raise ValueError(f"line 1 of {path} is {shown(first)}: the file holds no vectors")
+        raise ValueError(f"line 1 of {path} is {quoted(first)}: the file holds no vectors")
     if vector_size == 0:
         raise ValueError(
             f"line 1 of {path} is {first[:80]!r}: expected the number of vectors and their length, or a token and "
@@ -237,7 +237,7 @@ def _header(file, path):
         )
     if vector_size > MAX_VECTOR_SIZE:
         raise ValueError(
-            f"line 1 of {path}, {shown(first)}, gives vectors of more than {MAX_VECTOR_SIZE} numbers, which cannot be "
+            f"line 1 of {path}, {quoted(first)}, gives vectors of more than {MAX_VECTOR_SIZE} numbers, which cannot be "
             "read: fix line 1"
         )
     if not is_header:
@@ -278,7 +278,7 @@ def _is_binary(file, vector_size):
     return CONTROL_CHARACTERS.search(numbers) is not None
 
 
-def _table(rows, unit, path, n_rows, vector_size):
+def _collect_rows(rows, unit, path, n_rows, vector_size):
     """Collect rows of (number of the line or vector, encoded token, bytes of the vector)."""
 
     def location(number):
@@ -295,16 +295,16 @@ def _table(rows, unit, path, n_rows, vector_size):
             token = encoded.decode()
         except UnicodeDecodeError:
             raise ValueError(
-                f"{location(number)} has the token {shown(encoded)}, which is not UTF-8: convert the file to it"
+                f"{location(number)} has the token {quoted(encoded)}, which is not UTF-8: convert the file to it"
             ) from None
         if vocabulary.setdefault(token, row) != row:
             other = location(numbers[vocabulary[token]])
-            raise ValueError(f"{location(number)} has the token {shown(token)}, as {other} has: leave one out")
+            raise ValueError(f"{location(number)} has the token {quoted(token)}, as {other} has: leave one out")
         numbers.append(number)
         values += vector
     embeddings = np.frombuffer(values, "<f4").reshape(-1, vector_size).astype(np.float32, copy=False)
     for row in _rows_not_finite(embeddings)[:1]:
-        token = shown(list(vocabulary)[row])
+        token = quoted(list(vocabulary)[row])
         raise ValueError(
             f"{location(numbers[row])}, the vector of {token}, has numbers that are not finite: leave it out"
         )
@@ -316,16 +316,16 @@ def _text_rows(file, path, vector_size, first_line):
         if not line.strip():
             continue
         row = line.rstrip()
-        token_and_vector = _parsed(row, vector_size) or _parsed(row.replace(b"\t", b" "), vector_size)
+        token_and_vector = _parse_row(row, vector_size) or _parse_row(row.replace(b"\t", b" "), vector_size)
         if token_and_vector is None:
             raise ValueError(
-                f"line {number} of {path} is {shown(line)}: expected a token and {vector_size} numbers, with one space "
-                "or tab before each; fix the line or leave it out"
+                f"line {number} of {path} is {quoted(line)}: expected a token and {vector_size} numbers, with one "
+                "space or tab before each; fix the line or leave it out"
             )
         yield number, *token_and_vector
 
 
-def _parsed(row, vector_size):
+def _parse_row(row, vector_size):
     """The token and the vector of a row of text, or None if it does not end with a vector.
 
     A token may contain spaces, but not before nothing or a number, which would rather be part of a longer vector.
@@ -369,7 +369,7 @@ def _binary_rows(file, path, vector_size):
         token = data[token_start:space]
         if is_too_long or not token or b"\n" in token:
             raise ValueError(
-                f"{location} begins with {shown(data[token_start : token_start + MAX_TOKEN_BYTES])}: expected a token "
+                f"{location} begins with {quoted(data[token_start : token_start + MAX_TOKEN_BYTES])}: expected a token "
                 f"of at most {MAX_TOKEN_BYTES} bytes without line breaks, and a space; the file is damaged, or text: "
                 "download it again, or pass binary=False"
             )

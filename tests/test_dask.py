@@ -189,7 +189,7 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(client, bag, quic
     thread = threading.Thread(target=lambda: fitted.append(DaskCBOWVectorizer(**parameters).fit(bag)))
     with client.as_current():
         thread.start()
-        wait_for(lambda: client.run_on_scheduler(n_tasks, name="_change"))
+        wait_for(lambda: client.run_on_scheduler(n_tasks, name="_train_round"))
         pids = list(client.run(os.getpid).values())
         os.kill(pids[0], signal.SIGKILL)
         assert thread.is_alive()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from sk_cbow import CBOWVectorizer, word2vec_format
-from sk_cbow._files import QUOTED_CHARACTERS, RereadableFile, numbered_lines, opened, replaced, shown
+from sk_cbow._files import QUOTED_CHARACTERS, RereadableFile, atomic_write, numbered_lines, open_for_reading, quoted
 from sk_cbow.keras import save_projector
 
 
@@ -41,7 +41,7 @@ path, argument = sys.argv[1:]
 
 
 def write(path, content, error=None):
-    with replaced(path) as file:
+    with atomic_write(path) as file:
         file.write(content)
         if error:
             raise error
@@ -58,7 +58,7 @@ def test_a_file_appears_when_it_is_complete_and_on_the_disk(tmp_path, monkeypatc
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda file: calls.append(("fsync", os.fstat(file).st_size)) or fsync(file))
     monkeypatch.setattr(os, "replace", lambda *paths: calls.append("replace") or replace(*paths))
-    with replaced(path) as file:
+    with atomic_write(path) as file:
         file.write(b"the new one")
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"the new one"
@@ -95,12 +95,12 @@ def test_after_an_error_of_the_disk_the_old_file_is_intact(tmp_path, monkeypatch
 # Replaces a file in one fork after another, each with a signal at the next line of Python that runs.
 INTERRUPTED_AT_EACH_LINE = """
 import os, signal, sys
-from sk_cbow._files import replaced
+from sk_cbow._files import atomic_write
 
 path, signal_name = sys.argv[1:]
 
 def write():
-    with replaced(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
 
 def write_and_interrupt(n_lines):
@@ -180,9 +180,9 @@ def test_sigterm_while_saving_ends_the_process_and_leaves_the_folder_as_it_was(t
 def test_the_end_of_a_forked_process_leaves_the_unfinished_file(tmp_path, end):
     code = f"""
 import os, signal, sys
-from sk_cbow._files import replaced
+from sk_cbow._files import atomic_write
 
-with replaced(sys.argv[1]) as file:
+with atomic_write(sys.argv[1]) as file:
     file.write(b"one ")
     file.flush()
     if (process := os.fork()) == 0:
@@ -200,7 +200,7 @@ def test_the_handler_of_sigterm_is_restored_and_a_programs_own_is_kept(tmp_path)
     try:
         for handler, is_kept in [(signal.SIG_DFL, False), (signal.SIG_IGN, True), (lambda *signal: None, True)]:
             signal.signal(signal.SIGTERM, handler)
-            with replaced(tmp_path / "file"):
+            with atomic_write(tmp_path / "file"):
                 assert (signal.getsignal(signal.SIGTERM) is handler) == is_kept
             assert signal.getsignal(signal.SIGTERM) is handler
     finally:
@@ -263,7 +263,7 @@ def test_an_existing_file_keeps_its_mode(tmp_path, mode):
 def test_the_file_that_replaces_another_is_private_until_it_is_complete(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with replaced(path):
+    with atomic_write(path):
         (unfinished,) = set(os.listdir(tmp_path)) - {"file"}
         assert mode_of(tmp_path / unfinished) & 0o077 == 0
 
@@ -317,10 +317,10 @@ def test_a_new_file_has_the_mode_of_any_new_file(tmp_path, umask):
     previous = os.umask(umask)
     try:
         (tmp_path / "by open").write_bytes(b"")
-        write(tmp_path / "by replaced", b"")
+        write(tmp_path / "by atomic_write", b"")
     finally:
         os.umask(previous)
-    assert mode_of(tmp_path / "by replaced") == mode_of(tmp_path / "by open")
+    assert mode_of(tmp_path / "by atomic_write") == mode_of(tmp_path / "by open")
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -346,7 +346,7 @@ def test_the_file_is_the_one_that_open_would_write(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write("link/../file", b"1")
     write("link to file", b"2")
-    with replaced("relative") as file:
+    with atomic_write("relative") as file:
         monkeypatch.chdir("folder")
         file.write(b"3")
     assert (tmp_path / "folder" / "file").read_bytes() == b"1"
@@ -386,8 +386,8 @@ def test_a_fifo_is_written_into(tmp_path):
 
 @pytest.mark.slow
 def test_standard_output_is_written_into_where_it_stands(tmp_path):
-    code = "from sk_cbow._files import replaced\nprint('before', flush=True)\n"
-    code += "with replaced('/dev/stdout') as file: file.write(b'content\\n')\nprint('after')"
+    code = "from sk_cbow._files import atomic_write\nprint('before', flush=True)\n"
+    code += "with atomic_write('/dev/stdout') as file: file.write(b'content\\n')\nprint('after')"
     with open(tmp_path / "file", "wb") as file:
         inode = os.fstat(file.fileno()).st_ino
         subprocess.run([sys.executable, "-c", code], check=True, stdout=file)
@@ -429,7 +429,7 @@ def test_errors_of_opening_name_the_path_that_was_passed(tmp_path):
 def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path, name):
     write(tmp_path / name, b"content")
     assert os.listdir(tmp_path) == [name]
-    with opened(tmp_path / name) as file:
+    with open_for_reading(tmp_path / name) as file:
         assert file.read(100) == b"content"
 
 
@@ -457,7 +457,7 @@ def test_one_byte_order_mark_at_the_beginning_is_skipped(tmp_path, name):
     mark = "\ufeff".encode()
     for content, expected in [(mark + b"tea", b"tea"), (mark * 2, mark), (b"t" + mark, b"t" + mark), (b"", b"")]:
         (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-        with opened(tmp_path / name) as file:
+        with open_for_reading(tmp_path / name) as file:
             assert file.read(100) == expected
 
 
@@ -487,7 +487,7 @@ def test_a_line_that_is_too_long_is_never_held(tmp_path):
     path.write_bytes(gzip.compress(b"a" * 2**25, 1))
     tracemalloc.start()
     try:
-        with opened(path) as file, pytest.raises(ValueError, match="has more than 100000 bytes"):
+        with open_for_reading(path) as file, pytest.raises(ValueError, match="has more than 100000 bytes"):
             next(numbered_lines(file, path, 100_000))
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
@@ -495,7 +495,7 @@ def test_a_line_that_is_too_long_is_never_held(tmp_path):
 
 
 def read_whole(path):
-    with opened(path) as file:
+    with open_for_reading(path) as file:
         return b"".join(iter(lambda: file.read(100), b""))
 
 
@@ -528,4 +528,4 @@ def test_a_damaged_gz_file(tmp_path, content):
 )
 def test_values_in_error_messages_are_short(value, expected):
     assert QUOTED_CHARACTERS == 80
-    assert shown(value) == expected
+    assert quoted(value) == expected

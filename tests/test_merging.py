@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sk_cbow._merging import Change, Tables, adasum, applied, change_between, merged
+from sk_cbow._merging import Change, Tables, adasum, apply_change, difference, merge
 
 
 def test_adasum_by_hand():
@@ -25,11 +25,11 @@ def test_sums_of_adagrad_are_averaged_over_the_parts_that_have_the_word():
         Tables([np.float32([[1, 0], [0, 0], [0, 0]])], [np.float32([3, 1, np.inf])]),
         Tables([np.float32([[0, 1], [5, 5], [0, 0]])], [np.float32([7, 9, np.inf])]),
     ]
-    changes = [change_between(before, tables, loss, 2) for tables, loss in zip(after, (1, 3), strict=True)]
-    change = merged(*changes)
+    changes = [difference(before, tables, loss, 2) for tables, loss in zip(after, (1, 3), strict=True)]
+    change = merge(*changes)
     assert (change.loss, change.n_targets) == (4, 4)
     assert change.n_parts[0].tolist() == [2, 1, 0]
-    tables = applied(before, change)
+    tables = apply_change(before, change)
     np.testing.assert_array_equal(tables.vectors[0], [[1, 1], [5, 5], [0, 0]])
     np.testing.assert_array_equal(tables.accumulators[0], [1 + (2 + 6) / 2, 1 + 8, np.inf])
     assert tables.losses == ((4, 4),)
@@ -45,7 +45,7 @@ def test_the_change_of_one_part_alone_leads_to_its_tables(n_tables):
         )
         for start in (0, 1)
     )
-    tables = applied(before, change_between(before, after, 0.0, 0))
+    tables = apply_change(before, difference(before, after, 0.0, 0))
     for values, expected in zip(tables[:2], after[:2], strict=True):
         np.testing.assert_allclose(values, expected, rtol=1e-5)
-    assert isinstance(change_between(before, after, 0.0, 0), Change)
+    assert isinstance(difference(before, after, 0.0, 0), Change)

@@ -10,11 +10,11 @@ from sk_cbow._pooling import (
     count_document_frequency,
     document_term_matrices,
     document_term_matrix,
+    first_singular_vectors,
     mean_vectors,
-    principal_components,
+    project_out,
     second_moments,
     token_weights,
-    without_components,
 )
 
 EMBEDDINGS = np.array([[1, 0], [0, 2], [4, 4]], np.float32)
@@ -134,7 +134,7 @@ def test_sif_and_uniform_weights_by_hand():
 def test_components_are_the_first_right_singular_vectors(corpus):
     embeddings, _, _ = corpus
     moments = second_moments([embeddings[:20], embeddings[20:20], embeddings[20:]])
-    components = principal_components(moments, 3, len(embeddings))
+    components = first_singular_vectors(moments, 3, len(embeddings))
     _, _, expected = np.linalg.svd(embeddings.astype(float), full_matrices=False)
     np.testing.assert_allclose(np.abs(np.sum(components * expected[:3], axis=1)), 1, rtol=1e-5)
     np.testing.assert_allclose(components @ components.T, np.eye(3), atol=1e-6)
@@ -146,7 +146,7 @@ def test_components_found_in_several_threads_have_the_same_bits_and_restore_the_
     before = [(library["filepath"], library["num_threads"]) for library in threadpool_info()]
 
     def components(_):
-        return principal_components(second_moments([vectors]), 3, len(vectors))
+        return first_singular_vectors(second_moments([vectors]), 3, len(vectors))
 
     expected = components(0)
     with ThreadPoolExecutor(4) as threads:
@@ -158,31 +158,31 @@ def test_components_found_in_several_threads_have_the_same_bits_and_restore_the_
 def test_components_that_are_all_there_is_are_an_error():
     of_one_token = np.repeat(EMBEDDINGS[2:] / 3, 5, axis=0)
     with pytest.raises(ValueError, match=r"remove_components=1 would leave nothing: .* n_samples=5 .* span 1 dim"):
-        principal_components(second_moments([of_one_token[:2], of_one_token[2:]]), 1, 5)
+        first_singular_vectors(second_moments([of_one_token[:2], of_one_token[2:]]), 1, 5)
     nearly_alike = second_moments([np.float32([[1, 0], [1, 3e-4], [1, -3e-4]])])
-    np.testing.assert_allclose(np.abs(principal_components(nearly_alike, 1, 3)), [[1, 0]], atol=1e-6)
+    np.testing.assert_allclose(np.abs(first_singular_vectors(nearly_alike, 1, 3)), [[1, 0]], atol=1e-6)
 
 
 def test_removing_components_by_hand():
     vectors = np.array([[3, 4], [0, 0], [2, 2]], np.float32)
     np.testing.assert_allclose(
-        without_components(vectors, np.float32([[0.6, 0.8]])), [[0, 0], [0, 0], [0.32, -0.24]], atol=1e-6
+        project_out(vectors, np.float32([[0.6, 0.8]])), [[0, 0], [0, 0], [0.32, -0.24]], atol=1e-6
     )
-    np.testing.assert_array_equal(without_components(vectors, np.empty((0, 2), np.float32)), vectors)
+    np.testing.assert_array_equal(project_out(vectors, np.empty((0, 2), np.float32)), vectors)
 
 
 def test_removing_components_from_huge_and_tiny_vectors():
     component = np.float32([[0.6, 0.8]])
     for scale in (np.float32(2.0**127), np.float32(2.0**-140)):
-        left = without_components(scale * np.float32([[1.5, 1]]), component)
-        np.testing.assert_array_equal(left, scale * without_components(np.float32([[1.5, 1]]), component))
+        left = project_out(scale * np.float32([[1.5, 1]]), component)
+        np.testing.assert_array_equal(left, scale * project_out(np.float32([[1.5, 1]]), component))
 
 
 def test_what_is_left_is_orthogonal_to_the_components_and_its_bits_are_its_own(corpus):
     embeddings, _, _ = corpus
-    components = principal_components(second_moments([embeddings]), 3, len(embeddings))
-    left = without_components(embeddings, components)
+    components = first_singular_vectors(second_moments([embeddings]), 3, len(embeddings))
+    left = project_out(embeddings, components)
     np.testing.assert_allclose(left @ components.T, 0, atol=1e-5)
     np.testing.assert_allclose(left, embeddings - embeddings @ components.T @ components, atol=1e-5)
-    alone = [without_components(vector[None], components) for vector in embeddings[:10]]
+    alone = [project_out(vector[None], components) for vector in embeddings[:10]]
     np.testing.assert_array_equal(np.concatenate(alone), left[:10])
