@@ -1,11 +1,11 @@
-"""Rows of tokens -> epochs of training blocks: subsample, shuffle, pack into lanes, draw noise and contexts.
+"""Rows of tokens -> epochs of training blocks: subsample, shuffle, pack into lanes, draw negative samples and contexts.
 
-A block holds token ids, which are rows + 1, because id 0 is padding.
+A block holds token ids: the row of a token plus 1, because id 0 is padding.
 
-Documents stand one after the other, so many padding ids (0) apart that no context crosses a document's end, in one
-stream, which is cut into lanes; contexts end with the lane, too. A tile is a matrix whose columns are lanes from all
-over a block: neighbours in the text stand one above the other, and neighbours in a row have nothing in common. A block
-is a few tiles. Nothing here knows how a block is trained on.
+The documents of an epoch form one stream. Between two documents there is enough padding that no context contains tokens
+of both. The stream is cut into lanes of equal length; a context also ends where its lane ends. A tile is a matrix whose
+columns are lanes from all over a block. So two neighbours in a column are neighbours in the text, and two neighbours in
+a row are unrelated. A block consists of a few tiles. This module does not depend on how blocks are trained on.
 """
 
 import math
@@ -13,68 +13,69 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Targets of a group share their noise ids, so that their products with the noise are one matrix product.
+# The targets of a group share their negative samples, so that all their products are one matrix product.
 TARGETS_PER_GROUP = 64
 NOISE_PER_GROUP = 12
-# A lane holds so many times the window, lest its ends cut off many contexts.
+# Length of a lane, in windows. The ends of a short lane would cut off many contexts.
 WINDOWS_PER_LANE = 12
-# About so many numbers are a tile's vectors, a megabyte, lest they fall out of a core's cache.
+# The vectors of a tile take about a megabyte, so that they stay in the cache of a core.
 FLOATS_PER_TILE = 2**18
-# A draw from a table is one gather; a binary search in the distribution costs several times as much.
+# Drawing from a table is one gather; a binary search in the cumulative distribution takes several times as long.
 NOISE_TABLE_SIZE = 2**20
-# A target's document context: words of its document that stand in the same span of a lane, of which every chunk has one
-# sampled row; each chunk of targets sees a random half of the chunks. Few words for each target act as regularization,
-# as in Doc2VecC (Chen, 2017), and each word is still in many targets' contexts.
+# The document context of a target is a sample of the words of its document in the same span of a lane. A span is cut
+# into chunks. One row of each chunk is sampled, and the targets of a chunk see the samples of a random half of the
+# chunks. Few sampled words per target act as regularization, as in Doc2VecC (Chen, 2017).
 SPAN = 64
 ROWS_PER_CHUNK = 4
-SHARE_OF_CHUNKS = 0.5
-# Packed in one go: enough to make NumPy's calls cheap, a few MB in memory.
+CHUNK_RATE = 0.5
+# Packed at a time: enough that the overhead of NumPy's calls is small, and only a few MB.
 TOKENS_AT_A_TIME = 2**17
 
 
 class Blocks(NamedTuple):
-    """Some blocks in a row; the training step takes one block and goes through its tiles, so the first axes go."""
+    """Arrays of consecutive blocks. One block has no first axis, and one tile of it has neither of the first two."""
 
     token_ids: np.ndarray  # (n_blocks, n_tiles, lane_length, n_lanes) int32, 0 is padding
-    sampled_windows: np.ndarray  # (n_blocks, n_tiles) int32, the words on each side that are context, equal in a block
+    sampled_windows: np.ndarray  # (n_blocks, n_tiles) int32, context words on each side; equal within a block
     noise_ids: np.ndarray  # (n_blocks, n_tiles, n_groups, NOISE_PER_GROUP) int32
-    # The rest is for a context of window and document; otherwise it is one number each, without meaning. Of each chunk
-    # one row is sampled, 0..ROWS_PER_CHUNK - 1; a pair is 1 where the first chunk sees the second, otherwise 0.
+    # Used where a context consists of window and document; otherwise zeros, with n_spans = n_chunks = 1. A sampled row
+    # is within its chunk, 0..ROWS_PER_CHUNK - 1. A pair is 1 if the first chunk sees the sample of the second, else 0.
     sampled_rows: np.ndarray  # (n_blocks, n_tiles, n_spans, n_chunks) int32
     chunk_pairs: np.ndarray  # (n_blocks, n_tiles, n_spans, n_chunks, n_chunks) int32
 
 
 def keep_probability(token_counts, sample):
-    """Probability with which an occurrence of each token is kept when frequent tokens are subsampled.
+    """Probability of keeping an occurrence of each token when frequent tokens are subsampled.
 
-    With f the token's share of the corpus, min(1, sqrt(sample / f) + sample / f), as in word2vec.c; the paper
-    (Mikolov et al., 2013b, section 2.3) has only the root. `sample` 0 keeps everything.
+    For a token with relative frequency f it is min(1, sqrt(sample / f) + sample / f), as in word2vec.c; the paper
+    (Mikolov et al., 2013b, section 2.3) has only the square root. If `sample` is 0, every occurrence is kept.
     """
     if sample == 0:
         return np.ones(len(token_counts))
-    ratio = min(sample, 1) * token_counts.sum() / token_counts  # 1 keeps everything, too
+    ratio = min(sample, 1) * token_counts.sum() / token_counts  # with sample = 1, every occurrence is kept, too
     return np.minimum(1, np.sqrt(ratio) + ratio)
 
 
 def noise_probability(token_counts, ns_exponent):
-    """Distribution that noise is drawn from: proportional to count ** ns_exponent (Mikolov et al., 2013b)."""
+    """Distribution of negative samples, proportional to count ** ns_exponent (Mikolov et al., 2013b)."""
     logarithms = ns_exponent * np.log(token_counts)
-    weights = np.exp(logarithms - logarithms.max())  # at most 1, so that no exponent overflows
+    weights = np.exp(logarithms - logarithms.max())  # at most 1, so that nothing overflows
     return weights / weights.sum()
 
 
 def default_block_size(n_occurrences):
-    """Power of two of tokens: about 256 blocks an epoch in blocks of 256..8192 tokens, 1024 in those of up to 32768.
+    """Number of tokens in a block, a power of two.
 
-    Vectors need a number of steps to become good, so a small corpus needs small blocks. Large ones have more tiles,
-    which more cores can share.
+    It gives about 256 blocks per epoch if blocks have 256..8192 tokens, and about 1024 if they have up to 32768. Good
+    vectors need a minimum number of training steps, so a small corpus needs small blocks. Large blocks have more tiles,
+    which are distributed over more cores.
     """
     exponent = math.log2(max(n_occurrences, 1))
     return 2 ** int(max(np.clip(round(exponent - 8), 8, 13), min(round(exponent - 10), 15)))
 
 
 def default_tile_size(vector_size):
-    """Power of two of tokens whose vectors have about `FLOATS_PER_TILE` numbers, within 64..4096."""
+    """Number of tokens in a tile, a power of two within 64..4096: about `FLOATS_PER_TILE` / vector_size."""
     return 2 ** int(np.clip(round(math.log2(FLOATS_PER_TILE / vector_size)), 6, 12))
 
 
@@ -90,32 +91,31 @@ class BlockMaker:
     token_counts : ndarray of shape (n_tokens,)
         How often each token occurs in `rows`.
     keep_probability : ndarray of shape (n_tokens,)
-        For each token, the probability that an occurrence of it takes part in an epoch.
+        For each token, the probability that an occurrence of it is used in an epoch.
     noise_probability : ndarray of shape (n_tokens,)
-        The distribution of noise.
+        The distribution of negative samples.
     window : int
-        Most words on each side of a target.
+        Maximum number of context words on each side of a target.
     document_context : float
-        Share of the document in a target's context, 0..1. At 1, the words of each document are shuffled in every epoch,
-        so that the window is a random sample of them.
+        Weight of the document in a target's context, 0..1. If it is 1, the words of each document are shuffled in every
+        epoch, so that the window is a random sample of the document.
     block_size : int
-        Tokens in a block, padding included; rounded up to tiles of equal size.
+        Tokens in a block, including padding; rounded up to tiles of equal size.
     tile_size : int
-        Most tokens in a tile that has more than one lane.
+        Maximum number of tokens in a tile that has more than one lane.
 
     Attributes
     ----------
     effective_window : int
-        The window, or less if no document is so long.
+        The window, or the length of the longest document less 1 if that is smaller.
     gap : int
-        Padding between documents: no window holds tokens of two, and no chunk.
+        Padding between documents, so that neither a window nor a chunk contains tokens of two documents.
     block_size : int
         Tokens in a block.
     shapes : Blocks
-        Of the arrays of one block: its tiles, the tokens in a lane and the lanes of a tile; groups of targets in a
-        tile, and noise ids that each shares.
+        Shapes of the arrays of one block.
     n_blocks : int
-        Blocks that an epoch needs.
+        Number of blocks in an epoch.
     """
 
     def __init__(
@@ -155,8 +155,8 @@ class BlockMaker:
         self.n_blocks = self._blocks_per_epoch(token_counts)
 
     def _blocks_per_epoch(self, token_counts):
-        # Subsampling leaves a random number of tokens. An epoch has room for two standard deviations more than the
-        # expected number, so that every epoch has the same number of blocks, known before training begins.
+        # The learning rate schedule needs the number of blocks before training begins, but subsampling keeps a random
+        # number of tokens. So every epoch has room for two standard deviations more than the expected number.
         mean = token_counts @ self.keep_probability
         variance = token_counts @ (self.keep_probability * (1 - self.keep_probability))
         n_kept = mean + 2 * math.sqrt(variance)
@@ -168,7 +168,7 @@ class BlockMaker:
         Parameters
         ----------
         n_blocks : int
-            How many to yield in all; those past the corpus are padding.
+            Number of blocks to yield; those behind the end of the corpus are padding.
         rng : numpy.random.Generator
 
         Yields
@@ -213,8 +213,8 @@ class BlockMaker:
         return packed
 
     def _noise_table(self, rng):
-        # Systematic sampling: token t stands in the table floor or ceil(size * probability) times, and on average,
-        # over the epochs' random offsets, exactly size * probability times, however rare it is.
+        # Systematic sampling: a token has floor(size * probability) or ceil(size * probability) entries in the table,
+        # and on average over the random offsets exactly size * probability, even if that is below 1.
         last = np.ceil(self.noise_cumulative / self.noise_cumulative[-1] * NOISE_TABLE_SIZE - rng.random())
         n_entries = np.diff(last.astype(np.int64), prepend=0)
         return np.repeat(np.arange(1, len(n_entries) + 1, dtype=np.int32), n_entries)
@@ -233,11 +233,11 @@ class BlockMaker:
         if not self.has_samples:
             return [np.zeros(shape, np.int32) for shape in shapes]
         sampled_rows = rng.integers(0, ROWS_PER_CHUNK, shapes[0], np.int32)
-        return sampled_rows, (rng.random(shapes[1], np.float32) < SHARE_OF_CHUNKS).astype(np.int32)
+        return sampled_rows, (rng.random(shapes[1], np.float32) < CHUNK_RATE).astype(np.int32)
 
 
 def _block_shape(block_size, tile_size, effective_window):
-    """Tiles of a block of at least so many tokens, tokens in a lane, and lanes of a tile."""
+    """Number of tiles, length of a lane and number of lanes per tile, for a block of at least `block_size` tokens."""
     lane_length = SPAN * math.ceil(min(WINDOWS_PER_LANE * effective_window, block_size) / SPAN)
     n_lanes = math.ceil(block_size / lane_length)
     n_tiles = math.ceil(n_lanes * lane_length / max(tile_size, lane_length))
