@@ -1,4 +1,4 @@
-"""Training blocks -> trained tables: the Keras CBOW model, its textbook forward pass, its fused step and the loop."""
+"""Training blocks -> trained tables: the Keras CBOW model, its textbook forward pass, the fused step and the loop."""
 
 import copy
 import gc
@@ -23,33 +23,33 @@ if keras.backend.backend() != "tensorflow":
     )
 
 ROWS_AT_A_TIME = 2**10  # of initial vectors
-SECONDS_BETWEEN_SAVES = 300  # of an interrupted fit, at most so much has to be repeated
-ADAGRAD_EPSILON = 1e-10  # only against division by zero: squared gradients are far larger
+SECONDS_BETWEEN_SAVES = 300  # the most training time that an interrupted fit has to repeat
+ADAGRAD_EPSILON = 1e-10  # only prevents division by zero: squared gradients are far larger
 
 
 class CBOW(keras.Model):
     """Continuous bag of words with negative sampling (Mikolov et al., 2013a, 2013b).
 
     Calling the model is the textbook forward pass, example by example. Training does not call it: `train_on_blocks`
-    takes whole blocks and works on the weights of the same layers, along the gradient that automatic differentiation of
-    the textbook pass would give.
+    takes whole blocks and updates the weights of the same layers, with the gradient that automatic differentiation of
+    the textbook forward pass would give.
 
     Parameters
     ----------
     n_rows : int
-        Rows of a table of vectors, all zero at first; row 0, the padding, stays so.
+        Rows of a table of vectors, initially zeros; row 0, the padding, stays zero.
     vector_size : int
     shared_embedding : bool
-        Whether one table is shared by context, target and negative samples. Of two, the first serves the context and
-        the second the target and the negative samples.
+        Whether context, target and negative samples share one table. If False, there are two: one for the context, and
+        one for the target and the negative samples.
     window : int
         Maximum number of context words on each side.
     negative : int
-        Negative samples per target, by weight.
+        Total weight of the negative samples of a target.
     offset : float
-        Subtracted from every product before the sigmoid function.
+        Subtracted from every dot product before the sigmoid function.
     document_context : float
-        Share of the document's words in the context, 0..1.
+        Weight of the document in the context, 0..1.
     """
 
     def __init__(self, n_rows, vector_size, *, shared_embedding, window, negative, offset, document_context):
@@ -60,7 +60,7 @@ class CBOW(keras.Model):
             "offset": offset,
             "document_context": document_context,
         }
-        # Zeros, for Keras' random initializers would draw from Python's global generator.
+        # Zeros, because Keras' random initializers would draw from Python's global generator.
         layers = [
             keras.layers.Embedding(n_rows, vector_size, "zeros", mask_zero=True, dtype="float32")
             for _ in range(1 if shared_embedding else 2)
@@ -72,14 +72,14 @@ class CBOW(keras.Model):
         self.built = True  # callbacks may save the weights
 
     def call(self, inputs):
-        """Dot products of the averaged context with the word and with the negative samples.
+        """Compute the dot products of the averaged context with the target word and with the negative samples.
 
         Parameters
         ----------
         inputs : list of three or four integer tensors
-            ``word_index`` (batch, 1), ``context`` (batch, 2 * window) with 0 where there is no word,
-            ``negative_samples`` (batch, negative) and, with a document context, ``document`` (batch, n_words), other
-            words of the document, with 0 where there is none.
+            ``word_index`` (batch, 1); ``context`` (batch, 2 * window), padded with 0; ``negative_samples`` (batch,
+            negative); and, with a document context, ``document`` (batch, n_words), other words of the document, padded
+            with 0.
 
         Returns
         -------
@@ -94,12 +94,13 @@ class CBOW(keras.Model):
 def products(
     context_embedding, target_embedding, word_index, context, negative_samples, document=None, document_context=0
 ):
-    """The textbook forward pass, of `CBOW` and of symbolic tensors alike."""
+    """The textbook forward pass, for tensors and for symbolic Keras tensors."""
     hidden, has_context = _mean_of_words(context_embedding, context)
     if document is not None:
         document_mean, has_document = _mean_of_words(context_embedding, document)
-        share = has_document * (1 - has_context * (1 - document_context))  # one that is empty leaves all to the other
-        hidden = (1 - share) * hidden + share * document_mean
+        # If one of the two has no words, the other has all the weight.
+        document_weight = has_document * (1 - has_context * (1 - document_context))
+        hidden = (1 - document_weight) * hidden + document_weight * document_mean
     return (
         keras.ops.einsum("bd,bnd->bn", hidden, target_embedding(word_index)),
         keras.ops.einsum("bd,bnd->bn", hidden, target_embedding(negative_samples)),
@@ -107,16 +108,17 @@ def products(
 
 
 def _mean_of_words(embedding, ids):
-    """Average the vectors of ids (batch, n_words) other than 0, and tell where there are any: 1, otherwise 0."""
+    """Average the vectors of ids (batch, n_words) other than 0; also return 1 where there are any, otherwise 0."""
     is_word = keras.ops.expand_dims(keras.ops.cast(embedding.compute_mask(ids), "float32"), -1)
     n_words = keras.ops.maximum(keras.ops.sum(is_word, axis=1), 1)
     return keras.ops.sum(is_word * embedding(ids), axis=1) / n_words, keras.ops.max(is_word, axis=1)
 
 
 class RowWiseAdagrad(keras.optimizers.Optimizer):
-    """Adagrad with one accumulator a row of a table (Duchi et al., 2011; row-wise as in Naumov et al., 2019).
+    """Adagrad with one accumulator per row of a table (Duchi et al., 2011; row-wise as in Naumov et al., 2019).
 
-    The update itself is `update_tables`, a compiled step; this object holds what has to last between steps.
+    This object holds the state between steps: the accumulators and the number of steps. The update itself is in
+    `update_tables`, which is compiled.
     """
 
     def __init__(self, schedule):
@@ -129,32 +131,32 @@ class RowWiseAdagrad(keras.optimizers.Optimizer):
 
 
 class ModelConfig(NamedTuple):
-    """What a model is made of, as in `CBOWVectorizer`; the window is that of its blocks."""
+    """Parameters of a model, as in `CBOWVectorizer`. The window comes from the `BlockMaker`."""
 
     n_tokens: int
     vector_size: int
     shared_embedding: bool
     negative: int
     document_context: float = 0
-    # None is log(negative): the optimum of negative sampling is the pointwise mutual information less log k (Levy &
-    # Goldberg, 2014), and a shared table, in which unrelated words are orthogonal, could not reach that offset through
-    # its vectors.
+    # None is log(negative). The dot products that minimize the loss of negative sampling are the pointwise mutual
+    # information less log k (Levy & Goldberg, 2014). In a shared table, where unrelated words are orthogonal, the
+    # vectors cannot represent that constant.
     offset: float | None = None
 
 
 class Trained(NamedTuple):
-    """What training has made of the tables, each of one or two; rows are those of the tokens."""
+    """The trained tables, one or two, without the rows of padding and spare rows."""
 
     tables: list  # of ndarrays of shape (n_tokens, vector_size), float32, read-only
     accumulators: list  # of ndarrays of shape (n_tokens,), float32
-    loss_curve: list  # mean loss of a target and its noise, one float for each epoch
+    loss_curve: list  # mean loss of a target and its negative samples, one float per epoch
 
 
 class Progress(NamedTuple):
-    """How far training has come."""
+    """The blocks trained on so far."""
 
     loss_curve: list | tuple = ()  # of the finished epochs
-    n_blocks: int = 0  # of the unfinished epoch that have been trained on
+    n_blocks: int = 0  # blocks of the unfinished epoch that have been trained on
     loss: float = 0.0  # summed over the targets of these blocks
     n_targets: float = 0.0
 
@@ -165,13 +167,12 @@ class Progress(NamedTuple):
 
 NO_PROGRESS = Progress()
 
-
 runs_uncompiled = tf.config.functions_run_eagerly
 
 
 @contextmanager
 def _eager_scope():
-    """Leave gradient tapes, choose the CPU, and refuse scopes in which variables cannot be trained step by step."""
+    """Leave gradient tapes and use the CPU; raise an error in scopes in which variables cannot be trained eagerly."""
     with keras.StatelessScope() as innermost:
         is_stateless = innermost.original_scope is not None
     for is_inside, scope in (
@@ -182,24 +183,24 @@ def _eager_scope():
     ):
         if is_inside:
             raise RuntimeError(f"fit cannot train in {scope}: call it outside, and use the fitted vectorizer there")
-    # On a GPU, scatter adds in no fixed order, and tiles are of sizes that suit the caches of processor cores.
+    # On a GPU, scatter would add in no fixed order; and the size of tiles suits the caches of CPU cores.
     with tf.init_scope(), tf.device("CPU:0"):
         yield
 
 
 @contextmanager
 def _memory_for(config, block_shape):
-    """Ask for the memory of a fit before XLA does, which ends the process where it gets none."""
+    """Raise a MemoryError if a fit needs more memory than there is; XLA would end the process instead."""
     n_tables, n_tokens, vector_size = 1 if config.shared_embedding else 2, config.n_tokens, config.vector_size
     n_tiles, lane_length, n_lanes = block_shape
     floats_per_tile = lane_length * n_lanes * vector_size
-    # Measured for sizes that are large in each, with a margin: copies of the tables, the gradients of a block, what the
-    # tiles at work need, and the rest of a fit.
-    n_at_work = max(_n_shards(n_tiles), 2)
-    n_numbers = 2.5 * n_tables * n_tokens * vector_size + (4 * n_tiles + 27 * n_at_work) * floats_per_tile
-    n_bytes = 4 * int(n_numbers) + 2**27
+    # Coefficients were measured with large values of each size, with a margin: copies of the tables, the gradients of a
+    # block, temporary arrays of the tiles computed at the same time, and everything else.
+    n_parallel = max(_n_shards(n_tiles), 2)
+    n_floats = 2.5 * n_tables * n_tokens * vector_size + (4 * n_tiles + 27 * n_parallel) * floats_per_tile
+    n_bytes = 4 * int(n_floats) + 2**27
     try:
-        np.empty(n_bytes, np.uint8)  # is given back at once, and never touched
+        np.empty(n_bytes, np.uint8)  # freed at once, without having been written
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise MemoryError(
@@ -218,17 +219,17 @@ def train(
     block_maker : BlockMaker
     config : ModelConfig
     row_inits : list of one or two lists of RowInit
-        For each table, rows that do not start at random.
+        For each table, rows that are not initialized at random.
     learning_rates : pair of floats
-        The first and the last, between which it falls linearly from block to block.
+        The first and the last learning rate; it changes linearly from block to block.
     rng : numpy.random.Generator
-        Decides the initial vectors and everything in the blocks.
+        Determines the initial vectors and the blocks.
     epochs, callbacks, verbose
         As in `CBOWVectorizer`.
     progress : Progress
-        Of previous training that was interrupted; its vectors and accumulators are among `row_inits`.
+        Where to resume interrupted training, whose vectors and accumulators are in `row_inits`.
     save : function, optional
-        Called after each epoch, and every few minutes, with what resuming needs: a `Trained` and a `Progress`.
+        Called after each epoch and every few minutes with a `Trained` and a `Progress`, from which training can resume.
 
     Returns
     -------
@@ -241,7 +242,7 @@ def train(
     RuntimeError
         If TensorFlow or Keras is in a scope in which variables cannot be trained.
     TypeError
-        If something in `callbacks` is no Keras callback, or cannot be copied.
+        If `callbacks` contains something that is not a Keras callback or cannot be copied.
     """
     with _eager_scope(), _memory_for(config, block_maker.shapes.token_ids):
         callbacks = _callback_list(callbacks)
@@ -256,27 +257,27 @@ def train(
 
             def trained(loss_curve):
                 return Trained(
-                    # Views, for a copy of large tables takes seconds.
+                    # Views, because copying large tables takes seconds.
                     [np.asarray(tf.convert_to_tensor(table))[1 : config.n_tokens + 1] for table in model.tables],
                     [accumulator.numpy()[1 : config.n_tokens + 1] for accumulator in optimizer.accumulators],
                     loss_curve,
                 )
 
             loss_curve = progress.loss_curve
-            for reached in _run(model, block_maker, epochs, block_seed, progress, callbacks, verbose):
-                loss_curve = reached.loss_curve
+            for latest in _run(model, block_maker, epochs, block_seed, progress, callbacks, verbose):
+                loss_curve = latest.loss_curve
                 if save is not None:
-                    save(trained(loss_curve), reached)
+                    save(trained(loss_curve), latest)
             return trained(loss_curve)
         finally:
-            # A model is a web of reference cycles that holds some MB; waiting for Python's own collection, fits in one
-            # process would pile up. The oldest generation, all of TensorFlow, takes a quarter of a second.
+            # A model has reference cycles and holds some MB, which would accumulate over fits until Python collects
+            # garbage. Generation 2 is not collected: it contains all of TensorFlow and takes a quarter of a second.
             model = optimizer = None
             gc.collect(1)
 
 
 def build_model(config, window):
-    """Build the model of a configuration, with tables of zeros.
+    """Build a model with tables of zeros.
 
     Parameters
     ----------
@@ -300,15 +301,15 @@ def build_model(config, window):
 
 
 def initialize(tables, accumulators, n_tokens, row_inits, rng):
-    """Set the rows of tokens to small random vectors, and some of them to given vectors and accumulators.
+    """Set the rows of all tokens to small random vectors, then some rows to given vectors and accumulators.
 
     Parameters
     ----------
     tables, accumulators : lists of one or two Keras variables
-        As in `CBOW` and `RowWiseAdagrad`, all zero.
+        As in `CBOW` and `RowWiseAdagrad`, initially zeros.
     n_tokens : int
     row_inits : list of one or two lists of RowInit
-        For each table; of several for the same row, the last counts.
+        For each table; if several contain the same row, the last one is used.
     rng : numpy.random.Generator
     """
     for table, accumulator, inits in zip(tables, accumulators, row_inits, strict=True):
@@ -321,13 +322,13 @@ def initialize(tables, accumulators, n_tokens, row_inits, rng):
 
 
 def linear_schedule(learning_rates, n_blocks):
-    """The learning rate of each of `n_blocks` blocks, from the first of a pair of learning rates to the last."""
+    """A schedule that goes linearly from the first to the last of a pair of learning rates over `n_blocks` steps."""
     first, last = learning_rates
     return keras.optimizers.schedules.PolynomialDecay(first, n_blocks, end_learning_rate=last)
 
 
 def _run(model, block_maker, epochs, seed, progress, callbacks, verbose):
-    """Train on what is left of the epochs; yield the progress after each of them and every `SECONDS_BETWEEN_SAVES`."""
+    """Train for the remaining epochs; yield the progress after each epoch and every `SECONDS_BETWEEN_SAVES`."""
     train_on = _compiled_training(model, block_maker.shapes)
     tokens_per_block = len(block_maker.rows) / block_maker.n_blocks
     callbacks = keras.callbacks.CallbackList(
@@ -337,8 +338,8 @@ def _run(model, block_maker, epochs, seed, progress, callbacks, verbose):
     logs, last_save = {}, time.monotonic()
     upcoming = _epochs(block_maker, epochs, seed, progress)
     blocks = next(upcoming, None)
-    # The new thread trains and this one makes the next blocks, not the other way round: a thread started for each fit
-    # leaves behind some of the memory that it has used.
+    # The new thread trains while this one makes the next blocks. The other way round, the thread that each fit starts
+    # would leave some of its memory allocated.
     with ThreadPoolExecutor(1) as thread:
         callbacks.on_train_begin()
         for epoch in range(len(progress.loss_curve), epochs):
@@ -366,10 +367,10 @@ def _run(model, block_maker, epochs, seed, progress, callbacks, verbose):
 
 
 def _epochs(block_maker, epochs, seed, progress):
-    """The blocks of all epochs, some at a time, without those that have been trained on."""
+    """Yield the blocks of all epochs, some at a time, without those already trained on."""
     n_trained = progress.n_blocks
     for epoch in range(len(progress.loss_curve), epochs):
-        # Each epoch has a generator of its own, so that training resumes without making the blocks of those before.
+        # Each epoch has its own random generator, so that training resumes without making the blocks of earlier epochs.
         for blocks in block_maker.epoch(block_maker.n_blocks, np.random.default_rng([*seed, epoch])):
             n_skipped = min(n_trained, len(blocks.token_ids))
             n_trained -= n_skipped
@@ -378,7 +379,7 @@ def _epochs(block_maker, epochs, seed, progress):
 
 
 def _compiled_training(model, block_shapes):
-    """A function that trains a model on some blocks, from the progress before to the progress after."""
+    """Return a compiled function that trains on some blocks and returns the new progress."""
     tables = [table.value for table in model.tables]
     accumulators = [accumulator.value for accumulator in model.optimizer.accumulators]
     blocks = block_shapes._make(tf.TensorSpec((None, *shape), tf.int32) for shape in block_shapes)
@@ -405,7 +406,7 @@ def _callback_list(callbacks):
     if isinstance(listed, keras.callbacks.Callback):
         listed = [listed]
     if not isinstance(listed, Iterable):
-        raise TypeError(f"the function callbacks returned {listed!r}: it has to return a list of Keras callbacks")
+        raise TypeError(f"the function callbacks returned {listed!r}: it must return a list of Keras callbacks")
     listed = list(listed)
     for position, callback in enumerate(listed):
         if not isinstance(callback, keras.callbacks.Callback):
@@ -415,13 +416,13 @@ def _callback_list(callbacks):
         if isinstance(callback, keras.callbacks.BackupAndRestore):
             raise TypeError(f"callbacks[{position}] is {callback!r}, which cannot resume this training: set checkpoint")
         if not callable(callbacks):
-            # A callback holds what it was trained with; a vectorizer with such could not be cloned or pickled.
+            # A used callback refers to its model; a vectorizer with such a callback could not be cloned or pickled.
             try:
                 listed[position] = copy.deepcopy(callback)
             except Exception as error:
                 raise TypeError(
-                    f"callbacks[{position}], {callback!r}, cannot be copied ({error}): pass a function that lists the "
-                    "callbacks"
+                    f"callbacks[{position}], {callback!r}, cannot be copied ({error}): pass a function that returns "
+                    "the callbacks"
                 ) from error
     return listed
 
@@ -435,7 +436,7 @@ def draw_small_vectors(table, n_tokens, rng):
 
 
 def write_rows(table, ids, vectors):
-    """Set rows of a variable, some at a time, so that no second table is needed."""
+    """Set rows of a variable, some at a time, so that no copy of the table is needed."""
     specs = tf.TensorSpec((ROWS_AT_A_TIME,), tf.int32), tf.TensorSpec((ROWS_AT_A_TIME, table.shape[1]))
     write = _compiled(_write_batch, table, *specs, jit_compile=True)
     for start in range(0, len(ids), ROWS_AT_A_TIME):
@@ -445,12 +446,12 @@ def write_rows(table, ids, vectors):
 
 
 def _write_batch(table, ids, vectors):
-    # As compiled, it is in place; to assign a large table or a part of it, TensorFlow makes copies.
+    # XLA compiles this to an update in place; TensorFlow's own assignment would copy the table.
     table.assign(tf.tensor_scatter_nd_update(table, ids[:, None], vectors))
 
 
 def _with_spare_rows(n_rows):
-    """Round up by a sixteenth at most: vocabularies of nearly one size, as in cross-validation, share a compilation."""
+    """Round up by at most 1 / 16, so that vocabularies of similar size, as in cross-validation, share a program."""
     step = 2 ** max(n_rows.bit_length() - 5, 6)
     return -(-n_rows // step) * step
 
@@ -464,9 +465,9 @@ _programs = {}
 
 
 def _compiled(function, *arguments, jit_compile=False, **options):
-    """Compile a function for arguments of these shapes, once in a process: TensorFlow keeps its programs anyway.
+    """Compile a function for arguments of these shapes, once per process: TensorFlow never frees its programs anyway.
 
-    Each has a function of its own, because TensorFlow warns of functions that are traced for one shape after the other.
+    Each program is made from a new function, because TensorFlow warns if one function is traced for many shapes.
     """
     shapes = [(argument.dtype, *argument.shape) for argument in tf.nest.flatten(arguments)]
     key = function, *shapes, *options.items()
@@ -477,9 +478,9 @@ def _compiled(function, *arguments, jit_compile=False, **options):
 
 
 def train_on_blocks(tables, accumulators, blocks, learning_rates, *, n_shards, **options):
-    """Take a step of training on each of some blocks, in place.
+    """Take one training step per block, in place.
 
-    The variables are arguments, so that all models whose sizes are equal share one compilation.
+    The variables are arguments, so that all models of the same sizes share one program.
 
     Parameters
     ----------
@@ -490,42 +491,41 @@ def train_on_blocks(tables, accumulators, blocks, learning_rates, *, n_shards, *
     n_shards : int
         As in `train_on_block`.
     **options
-        Numbers that are compiled into the step: ``window``, ``negative``, ``offset`` and ``document_context``, as in
-        `CBOW`.
+        Constants of the compiled program: ``window``, ``negative``, ``offset`` and ``document_context``, as in `CBOW`.
 
     Returns
     -------
     loss, n_targets : scalar tensors
-        The summed loss and the number of training examples that it sums over.
+        The loss, summed over the training examples, and their number.
     """
 
-    def next_step(number, loss, n_targets):
-        block, learning_rate = blocks._make(array[number] for array in blocks), learning_rates[number]
+    def next_step(index, loss, n_targets):
+        block, learning_rate = blocks._make(array[index] for array in blocks), learning_rates[index]
         block_loss, block_targets = train_on_block(
             tables, accumulators, block, learning_rate, n_shards=n_shards, **options
         )
-        return number + 1, loss + block_loss, n_targets + block_targets
+        return index + 1, loss + block_loss, n_targets + block_targets
 
     n_blocks = tf.shape(learning_rates)[0]
     _, loss, n_targets = tf.while_loop(
-        lambda number, *_: number < n_blocks, next_step, (0, 0.0, 0.0), parallel_iterations=1
+        lambda index, *_: index < n_blocks, next_step, (0, 0.0, 0.0), parallel_iterations=1
     )
     return loss, n_targets
 
 
 def train_on_block(tables, accumulators, block, learning_rate, *, n_shards, **options):
-    """Take one step of training on one block, in place.
+    """Take one training step on one block, in place.
 
-    XLA leaves most of a program to one core, so the gradients of a block are computed by programs side by side, each
-    with a share of the tiles. The results do not depend on the number of shards: tiles are independent, and the
-    update goes through them in order.
+    XLA runs most of a program on one core. So the tiles of a block are split into shards, whose gradients are computed
+    by programs that run in parallel. Results do not depend on the number of shards: the gradients of a tile do not
+    depend on other tiles, and the tables are updated in the order of the tiles.
 
     Parameters
     ----------
     tables, accumulators, n_shards, **options
         As in `train_on_blocks`.
     block : Blocks
-        One block: of each array, the first axis is that of tiles.
+        One block, whose arrays have tiles as first axis.
     learning_rate : float tensor, scalar
 
     Returns
@@ -545,7 +545,7 @@ def train_on_block(tables, accumulators, block, learning_rate, *, n_shards, **op
 
 
 def _train_on_one_tile(tables, accumulators, block, learning_rate, **options):
-    # In one program, for each call of a program costs so small a block a tenth of its time.
+    # In one program: each call of a program takes a tenth of the time of a block this small.
     loss, n_targets, row_gradients = gradients_of_tiles(tables, block, **options)
     update_tables(tables, accumulators, [row_gradients], learning_rate)
     return loss, n_targets
@@ -560,7 +560,7 @@ class RowGradients(NamedTuple):
 
 
 def gradients_of_tiles(tables, tiles, **options):
-    """Compute losses and gradients tile by tile, so that what a tile needs stays in the cache.
+    """Compute losses and gradients tile by tile, so that the vectors of a tile stay in the cache.
 
     Returns
     -------
@@ -568,7 +568,7 @@ def gradients_of_tiles(tables, tiles, **options):
     row_gradients : list of RowGradients
         One for each table.
     """
-    # The compiled loop over tiles would keep variables, and fail in the next model, when they are gone.
+    # Tensors, because the compiled loop would capture variables, which do not exist in the next model any more.
     tables = [tf.convert_to_tensor(table) for table in tables]
 
     def of_tile(tile):
@@ -591,14 +591,14 @@ def gradients_of_tiles(tables, tiles, **options):
 
 
 def tile_gradients(context_table, target_table, tile, *, window, negative, offset, document_context):
-    """Loss of a tile and its gradient with respect to every vector that takes part, in closed form.
+    """Compute the loss of a tile and its gradient with respect to all vectors involved, in closed form.
 
     Parameters
     ----------
     context_table, target_table : tensors of shape (n_ids, vector_size)
     tile : Blocks
-        One tile of one block, so that arrays have two axes less: token ids (lane_length, n_lanes), one sampled window
-        and so on.
+        One tile of one block, so that arrays have two axes less: token ids of shape (lane_length, n_lanes), one sampled
+        window and so on.
     window, negative, offset, document_context
         As in `CBOW`.
 
@@ -606,8 +606,8 @@ def tile_gradients(context_table, target_table, tile, *, window, negative, offse
     -------
     loss, n_targets : scalar tensors
     gradients : tuple of tensors
-        With respect to the vectors as context (lane_length, n_lanes, vector_size), as target, of the same shape, and as
-        noise (n_groups, noise_per_group, vector_size).
+        With respect to the vectors as context (lane_length, n_lanes, vector_size), as target (same shape) and as
+        negative samples (n_groups, noise_per_group, vector_size).
     """
     hidden, is_target, context_gradient = context_mean(
         context_table, tile, window=window, document_context=document_context
@@ -619,53 +619,54 @@ def tile_gradients(context_table, target_table, tile, *, window, negative, offse
 
 
 def context_mean(table, tile, *, window, document_context):
-    """Average the vectors of each place's context: the window around it, and a sample of its document's other words.
+    """Average the vectors of each position's context: the window around it and a sample of the rest of its document.
 
-    The two averages are weighted by 1 - document_context and document_context; where there is no sampled word, the
-    window counts alone. A place is an example if it holds a token and its window has words. The document as context is
-    from Doc2VecC (Chen, 2017), through the same table as the window, as in sent2vec (Pagliardini et al., 2018).
+    The two averages have the weights 1 - document_context and document_context; without sampled words, the window has
+    all the weight. A position is a training example if it holds a token and its window contains words. The document as
+    context is from Doc2VecC (Chen, 2017); that it shares the table of the window, from sent2vec (Pagliardini et al.,
+    2018).
 
     Parameters
     ----------
     table : tensor of shape (n_ids, vector_size)
-        Row 0, of the padding, is zero.
+        Row 0, the padding, is zero.
     tile : Blocks
-        Of one tile.
+        One tile, as in `tile_gradients`.
     window : int
-        The largest sampled window.
+        Maximum of the sampled window.
     document_context : float
 
     Returns
     -------
     hidden : tensor of shape (lane_length, n_lanes, vector_size)
-        Zero where a place is no example.
+        Zero where a position is not an example.
     is_target : tensor of shape (lane_length, n_lanes, 1)
-        1 where a place is an example, otherwise 0.
+        1 where a position is an example, otherwise 0.
     context_gradient : function
-        The adjoint, in the manner of `tf.custom_gradient`: from the gradient with respect to `hidden` to the gradient
-        with respect to the vector of each place.
+        Computes the gradient with respect to the vector at each position from the gradient with respect to `hidden`,
+        like the function that `tf.custom_gradient` expects.
     """
     is_token = tf.cast(tile.token_ids != 0, tf.float32)[:, :, None]  # (lane_length, n_lanes, 1)
     window_sum = _window_sum(tile.sampled_windows, window)
     n_window = window_sum(_with_margins(is_token, window))
     is_target = is_token * tf.cast(n_window > 0, tf.float32)
     window_weight = is_target / tf.maximum(n_window, 1)
-    # The padding's vectors are zero, so margins and places without a token add nothing.
-    of_window = window_sum(tf.gather(table, _with_margins(tile.token_ids, window)))
+    # The vector of the padding is zero, so margins and positions without a token add nothing.
+    context_sum = window_sum(tf.gather(table, _with_margins(tile.token_ids, window)))
 
     def from_window(gradient):
         return window_sum(_with_margins(gradient, window))
 
-    if not 0 < document_context < 1:  # at 1, the words of documents are shuffled: the window is the sample
-        return of_window * window_weight, is_target, lambda gradient: is_token * from_window(gradient * window_weight)
+    if not 0 < document_context < 1:  # with 1, the words of a document are shuffled, so the window is the sample
+        return context_sum * window_weight, is_target, lambda gradient: is_token * from_window(gradient * window_weight)
 
     document_sum, from_document = _document_sum(is_token, tile.sampled_rows, tile.chunk_pairs)
-    # A place that has words of its document in the lane has neighbours, so that the window is never empty beside them.
+    # If a position has sampled words, it also has neighbours, so that the window is not empty.
     n_document = document_sum(is_token)
-    share = document_context * tf.cast(n_document > 0, tf.float32)
-    window_weight *= 1 - share
-    document_weight = is_target * share / tf.maximum(n_document, 1)
-    hidden = of_window * window_weight + document_sum(tf.gather(table, tile.token_ids)) * document_weight
+    document_share = document_context * tf.cast(n_document > 0, tf.float32)
+    window_weight *= 1 - document_share
+    document_weight = is_target * document_share / tf.maximum(n_document, 1)
+    hidden = context_sum * window_weight + document_sum(tf.gather(table, tile.token_ids)) * document_weight
 
     def context_gradient(gradient):
         return is_token * (from_window(gradient * window_weight) + from_document(gradient * document_weight))
@@ -678,7 +679,10 @@ def _with_margins(values, window):
 
 
 def _window_sum(sampled_window, window):
-    """Sum of the neighbours on both sides, for all but the margins; with zero margins it is its own adjoint."""
+    """Return a function that sums the neighbours on both sides of each position, margins excepted.
+
+    With margins of zeros, the function is its own adjoint.
+    """
 
     def window_sum(values):
         lane_length = values.shape[0] - 2 * window
@@ -697,10 +701,11 @@ def _window_sum(sampled_window, window):
 
 
 def _document_sum(is_token, sampled_rows, chunk_pairs):
-    """Sum over the sampled places of each place's document, without the place itself, and the adjoint of this sum.
+    """Return a function that sums over the sampled positions of each position's document, and its adjoint.
 
-    Documents stand so far apart that a chunk of rows of one lane has tokens of one document only. So chunks are
-    compared, not places: which sampled places a chunk sees is a small matrix for each span of a lane.
+    A position is not in its own sum. Because of the padding between documents, a chunk (consecutive rows of one lane)
+    has tokens of one document only. So a matrix (n_chunks, n_chunks) for each span of a lane says which chunks see the
+    samples of which others.
 
     Parameters
     ----------
@@ -715,22 +720,23 @@ def _document_sum(is_token, sampled_rows, chunk_pairs):
     """
     lane_length, n_lanes, _ = is_token.shape
     n_spans, n_chunks = sampled_rows.shape
-    n_rows = lane_length // (n_spans * n_chunks)  # of a chunk
+    n_rows = lane_length // (n_spans * n_chunks)  # in a chunk
 
     def chunk_sums(values):
-        """From places to (n_spans, n_lanes, n_chunks, columns)."""
+        """Sum values over the rows of each chunk, to (n_spans, n_lanes, n_chunks, columns)."""
         chunks = tf.reshape(values, [n_spans, n_chunks, n_rows, n_lanes, values.shape[-1]])
         return tf.transpose(tf.add_n([chunks[:, :, row] for row in range(n_rows)]), [0, 2, 1, 3])
 
-    def spread(of_chunks):
-        """Give every place the value of its chunk."""
-        columns = of_chunks.shape[-1]
-        rows = tf.transpose(of_chunks, [0, 2, 1, 3])[:, :, None]
+    def broadcast(chunk_values):
+        """Repeat the values of each chunk for each of its positions."""
+        columns = chunk_values.shape[-1]
+        rows = tf.transpose(chunk_values, [0, 2, 1, 3])[:, :, None]
         return tf.reshape(
             tf.broadcast_to(rows, [n_spans, n_chunks, n_rows, n_lanes, columns]), [lane_length, n_lanes, columns]
         )
 
-    # A document begins at a token behind padding. Counted within its span, chunks get the number of their document.
+    # A document begins at a token that follows padding. Counting the beginnings gives each chunk of a span the index of
+    # its document.
     begins = chunk_sums(is_token * (1 - tf.pad(is_token[:-1], [[1, 0], [0, 0], [0, 0]])))
     lower_triangle = tf.linalg.band_part(tf.ones((n_chunks, n_chunks)), -1, 0)
     document = tf.matmul(lower_triangle, begins)  # (n_spans, n_lanes, n_chunks, 1)
@@ -740,27 +746,28 @@ def _document_sum(is_token, sampled_rows, chunk_pairs):
 
     is_sampled = tf.reshape(tf.one_hot(tf.reshape(sampled_rows, [-1]), n_rows), [lane_length, 1, 1])
     sees_itself = is_sampled * tf.reshape(tf.repeat(tf.linalg.diag_part(pairs), n_rows), [lane_length, 1, 1])
-    places = tf.reshape(sampled_rows, [-1]) + n_rows * tf.range(n_spans * n_chunks)
+    sampled_positions = tf.reshape(sampled_rows, [-1]) + n_rows * tf.range(n_spans * n_chunks)
 
     def document_sum(values):
-        sampled = tf.reshape(tf.gather(values, places), [n_spans, n_chunks, n_lanes, values.shape[-1]])
-        return spread(tf.matmul(sees, tf.transpose(sampled, [0, 2, 1, 3]))) - sees_itself * values
+        sampled = tf.reshape(tf.gather(values, sampled_positions), [n_spans, n_chunks, n_lanes, values.shape[-1]])
+        return broadcast(tf.matmul(sees, tf.transpose(sampled, [0, 2, 1, 3]))) - sees_itself * values
 
     def adjoint(gradient):
-        to_sampled = spread(tf.matmul(sees, chunk_sums(gradient), transpose_a=True))
+        to_sampled = broadcast(tf.matmul(sees, chunk_sums(gradient), transpose_a=True))
         return is_sampled * to_sampled - sees_itself * gradient
 
     return document_sum, adjoint
 
 
 def negative_sampling(hidden, is_target, table, token_ids, noise_ids, *, negative, offset):
-    """Loss of negative sampling, and its gradient (Mikolov et al., 2013b).
+    """Compute the loss of negative sampling and its gradient (Mikolov et al., 2013b).
 
-    The logits of an example are the products of its hidden vector with the target's and with the noise of its group,
-    less the offset.
+    The logits of an example are the dot products of its hidden vector with the vectors of the target and of the
+    negative samples of its group, less the offset.
 
-    Group g is every n_groups-th row from row g on. Its targets are far apart in the text and their contexts differ, so
-    that sharing noise costs little: among neighbours, a negative sample would meet nearly the same context repeatedly.
+    Group g consists of the rows g, g + n_groups, g + 2 * n_groups and so on of a tile. So its targets are far apart in
+    the text and have different contexts. If neighbours shared negative samples, each sample would be compared with
+    nearly the same context repeatedly.
 
     Parameters
     ----------
@@ -771,21 +778,21 @@ def negative_sampling(hidden, is_target, table, token_ids, noise_ids, *, negativ
     token_ids : int tensor of shape (lane_length, n_lanes)
     noise_ids : int tensor of shape (n_groups, noise_per_group)
     negative : int
-        Weight of a target's negative samples together.
+        Total weight of the negative samples of a target.
     offset : float
 
     Returns
     -------
     loss : scalar tensor
     gradients : tuple of tensors
-        With respect to `hidden` and to the targets' vectors, of the shape of `hidden`, and to the noise's vectors
+        With respect to `hidden`, to the vectors of the targets (same shape) and to the vectors of the negative samples
         (n_groups, noise_per_group, vector_size).
     """
     lane_length, n_lanes = token_ids.shape
     n_groups, noise_per_group = noise_ids.shape
 
     def by_group(values):
-        """Values of all places as (n_groups, group_size, columns)."""
+        """Arrange the values of all positions as (n_groups, group_size, columns)."""
         rows = tf.reshape(values, [-1, n_groups, n_lanes, values.shape[-1]])
         return tf.reshape(tf.transpose(rows, [1, 0, 2, 3]), [n_groups, -1, values.shape[-1]])
 
@@ -796,7 +803,7 @@ def negative_sampling(hidden, is_target, table, token_ids, noise_ids, *, negativ
     target_vectors = tf.gather(table, token_ids)
     logit = _row_sums(hidden * target_vectors) - offset  # (lane_length, n_lanes, 1)
 
-    # Noise that happens to be the target is dropped, not drawn again.
+    # A negative sample that equals the target is dropped, not drawn again.
     noise_vectors = tf.gather(table, noise_ids)  # (n_groups, noise_per_group, vector_size)
     grouped_hidden = by_group(hidden)  # (n_groups, group_size, vector_size)
     noise_logit = tf.matmul(grouped_hidden, noise_vectors, transpose_b=True) - offset
@@ -815,7 +822,7 @@ def negative_sampling(hidden, is_target, table, token_ids, noise_ids, *, negativ
 
 
 def update_tables(tables, accumulators, row_gradients, learning_rate):
-    """Row-wise Adagrad, occurrence by occurrence: a row that occurs twice moves twice, with one accumulator.
+    """Row-wise Adagrad: a row that occurs twice in a block is updated twice, with the accumulator of the whole block.
 
     Parameters
     ----------
@@ -825,7 +832,7 @@ def update_tables(tables, accumulators, row_gradients, learning_rate):
         For each shard of a block, one for each table.
     learning_rate : scalar tensor
     """
-    # tensor_scatter and assign become XLA's scatter in place: fast, and bit-reproducible at any number of threads.
+    # XLA compiles these to scatter in place, which is fast, and bit-for-bit reproducible with any number of threads.
     for table, accumulator, *of_shards in zip(tables, accumulators, *row_gradients, strict=True):
         for ids, _, mean_squares in of_shards:
             accumulator.assign(tf.tensor_scatter_nd_add(accumulator, ids[:, :, None], mean_squares))
@@ -835,6 +842,6 @@ def update_tables(tables, accumulators, row_gradients, learning_rate):
 
 
 def _row_sums(values):
-    # A product with ones: XLA's own sums over rows are not vectorized on CPU, and took more than twice as long.
+    # A product with ones, because XLA does not vectorize sums over rows on CPU: they take more than twice as long.
     columns = values.shape[-1]
     return tf.reshape(tf.matmul(tf.reshape(values, [-1, columns]), tf.ones((columns, 1))), [*values.shape[:-1], 1])

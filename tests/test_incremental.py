@@ -434,11 +434,11 @@ def test_one_callback_is_taken_like_a_list(quick, callbacks):
 
 
 def test_a_function_that_gives_no_list_and_a_callback_that_cannot_be_copied(quick):
-    with pytest.raises(TypeError, match="the function callbacks returned None: it has to return a list"):
+    with pytest.raises(TypeError, match="the function callbacks returned None: it must return a list"):
         CBOWVectorizer(**quick, callbacks=lambda: None).fit(FIRST)
     callback = keras.callbacks.Callback()
     callback.lock = threading.Lock()
-    with pytest.raises(TypeError, match=r"callbacks\[0\], .* cannot be copied .*: pass a function that lists"):
+    with pytest.raises(TypeError, match=r"callbacks\[0\], .* cannot be copied .*: pass a function that returns"):
         CBOWVectorizer(**quick, callbacks=[callback]).fit(FIRST)
 
 
