@@ -1,4 +1,4 @@
-"""Training that may be interrupted <-> a file from which it resumes, if it is the same training."""
+"""The state of training <-> a file from which the same training can resume."""
 
 import hashlib
 import json
@@ -9,16 +9,16 @@ import numpy as np
 
 
 class SavedTraining(NamedTuple):
-    """Training between two blocks."""
+    """The state of training between two blocks."""
 
-    rng_state: dict  # of the generator, before training
-    progress: tuple  # of numbers and a list of numbers
+    rng_state: dict  # of the random generator, before training
+    progress: tuple  # a `Progress` of _model.py
     tables: list  # of ndarrays of shape (n_tokens, vector_size), float32
     accumulators: list  # of ndarrays of shape (n_tokens,), float32
 
 
 def digest(*arrays, texts=()):
-    """A short text that differs if the contents of arrays or texts do."""
+    """A hash of the contents of arrays and texts."""
     state = hashlib.blake2b(digest_size=16)
     for array in arrays:
         state.update(np.ascontiguousarray(array))
@@ -28,13 +28,13 @@ def digest(*arrays, texts=()):
 
 
 def write_checkpoint(file, identity, saved):
-    """Write training into a binary file.
+    """Write the state of training to a binary file.
 
     Parameters
     ----------
     file : binary file
     identity : dict
-        Everything that decides the result of the training: name -> index, text or dict of these.
+        Everything that determines the result of training: name -> number, text or dict of these.
     saved : SavedTraining
     """
     texts = {"identity": identity, "rng_state": saved.rng_state, "progress": saved.progress}
@@ -44,12 +44,12 @@ def write_checkpoint(file, identity, saved):
 
 
 def read_checkpoint(file, identity, path):
-    """Read training from a binary file, after a check that it is the same training.
+    """Read the state of training from a binary file.
 
     Raises
     ------
     ValueError
-        If the file is no checkpoint or damaged, or of other training.
+        If the file is not a checkpoint, is damaged, or has another identity.
     """
     try:
         with np.load(file, allow_pickle=False) as arrays:

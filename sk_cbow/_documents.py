@@ -1,4 +1,4 @@
-"""A corpus as the user gives it -> its documents as lists of tokens, or the error that says what is wrong."""
+"""A corpus as the user passes it -> its documents as lists of tokens, or an error that says what is wrong."""
 
 import reprlib
 import time
@@ -20,11 +20,10 @@ def token_lists(X, analyzer):
     Parameters
     ----------
     X : iterable of documents
-        Any iterable will do, a generator included: it is read once, and no more than one document is held. Of what has
-        rows and columns, the only column is read.
+        Any iterable, even a generator: it is read once, one document at a time. An array or frame must have one column.
     analyzer : {"word", "char", "char_wb"}, callable or None
         None: a document is a sequence of tokens, a token a string or an integer. A name: a document is a string, split
-        as `CountVectorizer` does. A callable takes a document, whatever it is, and returns its tokens; only these are
+        as `CountVectorizer` does. A callable takes a document of any type and returns its tokens; only the tokens are
         checked. Without a callable, a missing value is a document without tokens.
 
     Yields
@@ -34,8 +33,8 @@ def token_lists(X, analyzer):
     Raises
     ------
     TypeError
-        If X is not an iterable of documents, a document not what `analyzer` takes, or a token neither string nor
-        integer. The message names the value, its place and the remedy.
+        If X is not an iterable of documents, `analyzer` does not take a document, or a token is neither a string nor an
+        integer. The message names the value, its position and the remedy.
     """
     if analyzer is None:
         read, kind = _tokens_of_sequence, "a list of tokens"
@@ -52,19 +51,19 @@ def token_lists(X, analyzer):
 
 
 def with_progress(documents, X, *, every):
-    """Yield documents and print how many have been read, how fast, and the time left if their document_index is known.
+    """Yield documents and print their number so far, tokens per second and, if X has a length, the remaining time.
 
     Parameters
     ----------
     documents : iterable of lists of tokens
     X : iterable of documents
-        The corpus that they are read from.
+        The corpus from which the documents are read.
     every : float
-        Seconds between two states, which replace each other; with infinity, only the last is printed.
+        Seconds between two messages, each of which overwrites the last; with infinity, only the final one is printed.
     """
     try:
         n_documents = len(X)
-    except TypeError:  # a generator, or something else that is no sequence
+    except TypeError:  # a generator, for example
         n_documents = None
     start = last = time.monotonic()
     n_read = n_tokens = 0
@@ -92,17 +91,17 @@ def _documents(X, kind):
     if not _is_sequence(X):
         remedy = f"pass a list of documents, each {kind}"
         if hasattr(X, "collect"):
-            remedy = "it is computed when it is collected, so pass X.collect()"
+            remedy = "it is lazy, so pass X.collect()"
         raise TypeError(f"X is {_shown(X)}: {remedy}")
     return X
 
 
 def _only_column(X, kind):
-    """The column of an array or a frame, of pandas, polars, narwhals or pyarrow, that has just one."""
+    """The only column of an array, or of a frame of pandas, polars, narwhals or pyarrow."""
     if X.shape[1:] == (1,):
         if isinstance(X, np.ndarray):
             return np.asarray(X)[:, 0]
-        for names in ("column_names", "columns"):  # pyarrow's columns are no names
+        for names in ("column_names", "columns"):  # in pyarrow, columns are not names
             if hasattr(X, names):
                 return X[getattr(X, names)[0]]
     raise TypeError(
@@ -134,7 +133,7 @@ def _tokens_of_text(document, document_index, analyze):
         if _is_missing(text):
             return ()
         if isinstance(document, BINARY):
-            remedy = "decode it, for the analyzer takes strings"
+            remedy = "decode it, because the analyzer takes strings"
         elif _is_sequence(document):
             remedy = "pass a string, or set analyzer=None, which takes lists of tokens"
         else:
@@ -153,13 +152,13 @@ def _tokens_by_analyzer(document, document_index, analyze):
         raise
     if not _is_sequence(tokens):
         raise TypeError(
-            f"the analyzer made {_shown(tokens)} of document {document_index}: it must return a list of tokens"
+            f"the analyzer returned {_shown(tokens)} for document {document_index}: it must return a list of tokens"
         )
     return _as_list(tokens)
 
 
 def _as_python(value):
-    """A scalar of pyarrow as Python's own object; other values as they are."""
+    """Convert a pyarrow scalar to a Python object; return other values unchanged."""
     return value.as_py() if hasattr(value, "as_py") else value
 
 
@@ -170,7 +169,7 @@ def _is_missing(value):
 
 
 def _is_sequence(value):
-    """Whether a value can be a corpus or a list of tokens: iterable, in an order, and not one text."""
+    """Whether a value can be a corpus or a list of tokens: an ordered iterable that is not a string."""
     is_iterable = isinstance(value, Iterable) and _n_dimensions(value) == 1
     return is_iterable and not isinstance(value, (str, *BINARY, Mapping, Set))
 
@@ -182,17 +181,17 @@ def _n_dimensions(value):
 def _as_list(tokens):
     if isinstance(tokens, (list, tuple)):
         return tokens
-    # An array's own tolist gives Python's strings and integers, whose hashes are the fast ones.
+    # tolist converts to Python's strings and integers, which are hashed faster than NumPy's.
     return tokens.tolist() if hasattr(tokens, "tolist") else list(tokens)
 
 
 def _check_tokens(tokens, document_index, do):
     for position, token in enumerate(tokens):
         if not isinstance(token, (str, Integral)):
-            text = "token.text" if hasattr(token, "text") else "str(token)"  # spaCy's tokens have their text
+            text = "token.text" if hasattr(token, "text") else "str(token)"  # as in spaCy
             raise TypeError(
                 f"token {position} of document {document_index} is {_shown(token)}: tokens are strings or integers, "
-                f"so {do} [{text} for token in document], or leave it out"
+                f"so {do} [{text} for token in document], or drop it"
             )
 
 

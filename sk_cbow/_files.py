@@ -1,4 +1,4 @@
-"""A path -> a file to write, which appears there when it is complete, or the bounded lines of a file to read."""
+"""A path -> a file to write atomically, or the lines of a file to read, of limited length."""
 
 import codecs
 import gzip
@@ -13,18 +13,18 @@ import zlib
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 
-MAX_LINE_BYTES = 2**20  # of a file of which any line can be short
+MAX_LINE_BYTES = 2**20  # in files of word pairs or analogies
 QUOTED_CHARACTERS = 80  # of a token or a line, in an error message
-DESCRIPTOR_PATH = re.compile(r"(?:/dev|/proc/(\d+)(?:/task/\d+)?)/fd/(\d+)")  # where /dev/stdout leads, too
+DESCRIPTOR_PATH = re.compile(r"(?:/dev|/proc/(\d+)(?:/task/\d+)?)/fd/(\d+)")  # /dev/stdout links there, too
 
 
 @contextmanager
 def atomic_write(path):
-    """Open a file for writing that replaces the one under `path` when it is complete.
+    """Open a file for writing that replaces the one at `path` when it is complete.
 
-    After an exception, and after SIGTERM in the main thread, nothing is left of the new file and the old one is as it
-    was. An existing file keeps its mode and, where permitted, its owner; a symbolic link stays a link. Pipes, devices
-    and open descriptors, such as /dev/stdout, cannot be replaced and are written into.
+    After an exception, and after SIGTERM in the main thread, the new file is removed and the old one is unchanged. An
+    existing file keeps its mode and, where permitted, its owner; a symbolic link stays a link. Pipes, devices and open
+    descriptors, such as /dev/stdout, cannot be replaced; they are written to.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def atomic_write(path):
     Raises
     ------
     OSError
-        If `path` cannot be opened for writing, its folder cannot be written, or the disk is full.
+        If `path` cannot be opened for writing, its folder is not writable, or the disk is full.
     """
     path = os.fsdecode(path)
     status = _status(path)
@@ -49,9 +49,9 @@ def atomic_write(path):
             yield to_compress
         return
     if status is not None:
-        os.close(os.open(path, os.O_WRONLY))  # an error if the file, unlike its folder, is not writable
+        os.close(os.open(path, os.O_WRONLY))  # raises if the file is not writable, even if its folder is
     unfinished = os.path.join(os.path.dirname(target), f".sk_cbow-{os.urandom(8).hex()}")
-    mode = 0o666 if status is None else 0o600  # of any new file, or private until it has the mode of the old one
+    mode = 0o666 if status is None else 0o600  # the default, or private until it gets the mode of the old file
     with _removed_afterwards(unfinished):
         with _created(unfinished, path, mode) as file:
             with _compressed(path, file) as to_compress:
@@ -71,9 +71,9 @@ def _status(path):
 
 
 def _resolved(path):
-    """Follow symbolic links as the system does, up to a file or to an open descriptor of a process.
+    """Follow symbolic links as the system does, to a file or to an open descriptor of a process.
 
-    A descriptor's entry in /proc is a link, too, but another file under the same name would not be the one it has open.
+    The entry of a descriptor in /proc is a link, too, but replacing its target would not change the open file.
     """
     target = path
     while True:
@@ -90,7 +90,7 @@ def _resolved(path):
 
 @contextmanager
 def _errors_about(path):
-    """Name the path that the user has passed, not one that was derived from it."""
+    """In an OSError, name the path that the user has passed, not one derived from it."""
     try:
         yield
     except OSError as error:
@@ -101,7 +101,7 @@ def _errors_about(path):
 def _open_in_place(path, descriptor):
     if descriptor and descriptor[1] in (None, str(os.getpid())):
         with _errors_about(path):
-            return open(os.dup(int(descriptor[2])), "wb")  # opened by its path, a file would be written from its start
+            return open(os.dup(int(descriptor[2])), "wb")  # opening by path would write from the beginning
     return open(path, "wb")
 
 
@@ -119,7 +119,7 @@ def _removed_afterwards(file):
     process = os.getpid()
 
     def remove():
-        if os.getpid() == process:  # and not a fork of it
+        if os.getpid() == process:  # not in a forked process
             with suppress(OSError):
                 os.remove(file)
 
@@ -137,8 +137,8 @@ def _removed_afterwards(file):
 def _before_sigterm(action):
     """Call `action` before SIGTERM ends the process.
 
-    The stack is not unwound, as without a handler. Python allows handlers in the main thread only; a handler that the
-    program has installed stays in its place.
+    The stack is not unwound, just as without a handler. Python allows handlers in the main thread only. A handler that
+    the program has installed is kept.
     """
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
@@ -162,7 +162,8 @@ def _before_sigterm(action):
 def _copy_owner_and_mode(status, path):
     new = os.stat(path)
     if (new.st_uid, new.st_gid) != (status.st_uid, status.st_gid):
-        for owner in ((status.st_uid, -1), (-1, status.st_gid)):  # the group may be permitted where the user is not
+        # Changing the group may be permitted even if changing the user is not.
+        for owner in ((status.st_uid, -1), (-1, status.st_gid)):
             with suppress(OSError):
                 os.chown(path, *owner)
     os.chmod(path, stat.S_IMODE(status.st_mode))
@@ -199,7 +200,7 @@ def open_for_reading(path):
 
 
 class RereadableFile:
-    """A binary file that need not be seekable, such as a pipe, to which bytes can be given back."""
+    """A binary file, even an unseekable one such as a pipe, with pushback: `unread` makes bytes readable again."""
 
     def __init__(self, file):
         self._file = file
@@ -218,19 +219,19 @@ class RereadableFile:
 
 
 def numbered_lines(file, path, max_bytes, first_number=1):
-    """Yield the number and the bytes of each line, with its line break; never hold more than `max_bytes` of one.
+    """Yield the number and the bytes of each line, including its line break.
 
     Raises
     ------
     ValueError
-        If a line is longer.
+        If a line is longer than `max_bytes`, of which no more is read.
     """
     for number in itertools.count(first_number):
         line = file.readline(max_bytes + 1)
         if len(line) > max_bytes:
             raise ValueError(
-                f"line {number} of {path} has more than {max_bytes} bytes: the file is damaged or of another format; "
-                "check that it is what you want to read, or download it again"
+                f"line {number} of {path} has more than {max_bytes} bytes: the file is damaged or in another format; "
+                "check that it is the right file, or download it again"
             )
         if not line:
             return
@@ -257,7 +258,7 @@ def text_lines(path):
 
 
 def quoted(value):
-    """Quote a token, a line or another value in an error message, however long it is."""
+    """Quote a token, a line or another value in an error message, shortened if it is long."""
     if isinstance(value, bytes):
         value = value[: 4 * QUOTED_CHARACTERS + 4].decode(errors="replace").rstrip("\r\n")
     if isinstance(value, str):

@@ -1,8 +1,7 @@
-"""Tables that parts of a corpus have changed, each for itself -> the tables that all of them together make.
+"""Tables trained separately on parts of a corpus -> merged tables.
 
-A row's changes are merged by Adasum (Maleki et al., 2021): orthogonal ones, of parts that have found different things
-about the word, are added; parallel ones, of parts that have found the same, are averaged. The sums of row-wise Adagrad
-are averaged over the parts that have the word.
+Adasum (Maleki et al., 2021) merges the changes of a row: it adds orthogonal changes and averages parallel ones.
+The accumulators of row-wise Adagrad are averaged over the parts that contain the word.
 """
 
 from typing import NamedTuple
@@ -11,31 +10,31 @@ import numpy as np
 
 
 class Tables(NamedTuple):
-    """One table or two, the state of Adagrad, and the losses of the changes that have led there."""
+    """One or two tables, their accumulators, and the loss of each round so far."""
 
     vectors: list  # of ndarrays of shape (n_tokens, vector_size), float32
-    accumulators: list  # of ndarrays of shape (n_tokens,), float32; inf for a row that is frozen
+    accumulators: list  # of ndarrays of shape (n_tokens,), float32; inf freezes a row
     losses: tuple = ()  # of (loss, n_targets), as in `Change`
 
 
 class Change(NamedTuple):
-    """What one part, or several that were merged, would add to the tables."""
+    """What one part, or several merged parts, add to the tables."""
 
     vectors: list  # as in `Tables`
     accumulators: list  # as in `Tables`, summed over the parts
-    n_parts: list  # of ndarrays of shape (n_tokens,), int32: parts that have changed the row
+    n_parts: list  # of ndarrays of shape (n_tokens,), int32: number of parts that have changed the row
     loss: float  # summed over the targets
     n_targets: float
 
 
 def difference(before, after, loss, n_targets):
-    """The change from tables to others.
+    """Compute the change between tables before and after training.
 
     Parameters
     ----------
     before, after : Tables
     loss, n_targets : float
-        Summed loss and number of the targets that have made the change.
+        Summed loss and number of targets in this training.
 
     Returns
     -------
@@ -70,7 +69,7 @@ def merge(one, other):
 
 
 def adasum(one, other):
-    """Add two changes row by row, each without half of what the other has in its direction (Maleki et al., 2021).
+    """Add two changes row by row, each less half of the projection of the other onto it (Maleki et al., 2021).
 
     Parameters
     ----------
@@ -84,13 +83,13 @@ def adasum(one, other):
     result = np.zeros_like(one)
     for change in (one, other):
         squared_length = np.einsum("ij,ij->i", change, change)
-        share = np.divide(dot, 2 * squared_length, out=np.zeros_like(dot), where=squared_length > 0)
-        result += (1 - share)[:, None] * change
+        common = np.divide(dot, 2 * squared_length, out=np.zeros_like(dot), where=squared_length > 0)
+        result += (1 - common)[:, None] * change
     return result
 
 
 def apply_change(tables, change):
-    """The tables after a change.
+    """Add a change to tables.
 
     Parameters
     ----------

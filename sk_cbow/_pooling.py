@@ -1,6 +1,6 @@
 """Rows of tokens and word vectors -> document vectors: weighted averages, less their common components.
 
-Whatever a document's neighbours are, its vector has the same bits: each step works row by row.
+Each step computes row by row, so that a document has bit for bit the same vector, whatever other documents there are.
 """
 
 import threading
@@ -10,7 +10,7 @@ from scipy.linalg import eigh
 from scipy.sparse import csr_array, vstack
 from threadpoolctl import threadpool_limits
 
-# The limit of threads is one for the process: two fits at a time must not restore each other's.
+# The limit on threads applies to the process: of two concurrent fits, none must restore the limit of the other.
 _ONE_BLAS_THREAD = threading.Lock()
 SIF_PARAMETER = 1e-3  # Arora et al. (2017), section 3: a = 1e-3
 
@@ -34,18 +34,18 @@ def document_term_matrix(rows, offsets, n_tokens):
     Raises
     ------
     ValueError
-        If a row is not in 0..n_tokens - 1, with which SciPy would read and write memory that is not its own.
+        If a row is not in 0..n_tokens - 1; SciPy would access memory out of bounds.
     """
     if len(rows) and not 0 <= rows.min() <= rows.max() < n_tokens:
         raise ValueError(
-            f"vocabulary_ has rows from {rows.min()} to {rows.max()}, where embeddings_ has 0 to {n_tokens - 1}: take "
+            f"vocabulary_ has rows from {rows.min()} to {rows.max()}, but embeddings_ has 0 to {n_tokens - 1}: take "
             "both from one fit"
         )
-    # Summing duplicates sorts in place, hence the copy.
+    # A copy, because sum_duplicates sorts in place.
     ones = np.ones(len(rows), np.int32)
     counts = csr_array((ones, rows, offsets), shape=(len(offsets) - 1, n_tokens), copy=True)
     if len(rows) > n_tokens:
-        counts = counts.tocsc().tocsr()  # sorts by counting, three times as fast
+        counts = counts.tocsc().tocsr()  # a counting sort, three times as fast as that of sum_duplicates
     counts.sum_duplicates()
     return counts
 
@@ -76,7 +76,7 @@ def document_term_matrices(chunks, n_tokens):
 
 
 def count_document_frequency(matrices, n_tokens):
-    """Number of documents that contain each token, from document-term matrices of all documents."""
+    """Count the documents that contain each token, given the document-term matrices of all documents."""
     document_frequency = np.zeros(n_tokens, np.int64)
     for counts in matrices:
         np.add.at(document_frequency, counts.indices, 1)
@@ -89,19 +89,19 @@ def token_weights(weighting, token_counts, document_frequency=None, n_documents=
     Parameters
     ----------
     weighting : {"uniform", "idf", "sif"}
-        "idf" is ln((1 + n_documents) / (1 + document frequency)) + 1, as scikit-learn's `TfidfVectorizer` has it;
-        "sif", smooth inverse frequency, is a / (a + share of the corpus) (Arora, Liang and Ma, 2017).
+        "idf" is ln((1 + n_documents) / (1 + document frequency)) + 1, as in scikit-learn's `TfidfVectorizer`; "sif",
+        smooth inverse frequency, is a / (a + relative frequency) (Arora, Liang and Ma, 2017).
     token_counts : ndarray of shape (n_tokens,)
         Occurrences in the training documents.
     document_frequency : ndarray of shape (n_tokens,), optional
-        Training documents that have each token; for "idf".
+        Number of training documents that contain each token; for "idf".
     n_documents : int, optional
         Number of training documents; for "idf".
 
     Returns
     -------
     weights : ndarray of shape (n_tokens,), float32
-        All above zero.
+        Positive.
     """
     if weighting == "idf":
         weights = np.log((1 + n_documents) / (1 + document_frequency)) + 1
@@ -129,14 +129,14 @@ def mean_vectors(counts, weights, embeddings):
         Zeros for a document without tokens.
     """
     document = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    shares = counts.data * weights[counts.indices]
-    shares /= np.bincount(document, shares)[document]  # before the sum, which then cannot overflow
-    shares = csr_array((shares.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
-    return (shares @ embeddings).astype(np.float32, copy=False)
+    coefficients = counts.data * weights[counts.indices]
+    coefficients /= np.bincount(document, coefficients)[document]  # before the sum, which then cannot overflow
+    coefficients = csr_array((coefficients.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+    return (coefficients @ embeddings).astype(np.float32, copy=False)
 
 
 def second_moments(chunks):
-    """Sum the products of the document vectors' numbers, which decide their principal components.
+    """Compute the matrix of uncentred second moments of the document vectors, X.T @ X.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def second_moments(chunks):
     moments : ndarray of shape (vector_size, vector_size), float64
     """
     moments = 0.0
-    # Products that several threads share have results that depend on their number.
+    # With one thread, because the result of a matrix product depends on the number of threads.
     with _ONE_BLAS_THREAD, threadpool_limits(1, "blas"):
         for vectors in chunks:
             vectors = vectors.astype(np.float64)
@@ -157,12 +157,12 @@ def second_moments(chunks):
 
 
 def first_singular_vectors(moments, n_components, n_documents):
-    """First right singular vectors of the document vectors, without centering (Arora, Liang and Ma, 2017).
+    """Compute the first right singular vectors of the uncentred document vectors (Arora, Liang and Ma, 2017).
 
     Parameters
     ----------
     moments : ndarray of shape (vector_size, vector_size)
-        As `second_moments` sums them.
+        As `second_moments` returns.
     n_components : int
     n_documents : int
 
@@ -174,12 +174,12 @@ def first_singular_vectors(moments, n_components, n_documents):
     Raises
     ------
     ValueError
-        If they are all the dimensions that the vectors span, so that nothing but rounding errors would be left.
+        If the vectors span no more than `n_components` dimensions, so that only rounding errors would be left.
     """
     with _ONE_BLAS_THREAD, threadpool_limits(1, "blas"):
         squared_singular_values, directions = eigh(moments)  # in increasing order
-    smallest = 10 * np.finfo(np.float32).eps  # singular value that is no rounding error, relative to the largest
-    n_spanned = np.count_nonzero(squared_singular_values > smallest**2 * squared_singular_values[-1])
+    tolerance = 10 * np.finfo(np.float32).eps  # relative to the largest singular value
+    n_spanned = np.count_nonzero(squared_singular_values > tolerance**2 * squared_singular_values[-1])
     if n_spanned <= n_components:
         raise ValueError(
             f"remove_components={n_components} would leave nothing: the vectors of n_samples={n_documents} training "
@@ -189,12 +189,12 @@ def first_singular_vectors(moments, n_components, n_documents):
 
 
 def project_out(document_vectors, components):
-    """Project document vectors onto what is orthogonal to the components; zero vectors stay zero.
+    """Project document vectors onto the orthogonal complement of the components; zero vectors stay zero.
 
     Parameters
     ----------
     document_vectors : ndarray of shape (n_documents, vector_size), float32
-        Their lengths have to be finite in this precision.
+        Their lengths must be finite in float32.
     components : ndarray of shape (n_components, vector_size)
         Orthonormal rows.
 
@@ -204,10 +204,10 @@ def project_out(document_vectors, components):
     """
     if not len(components):
         return document_vectors
-    # Powers of two change no digit, and products of huge vectors overflow no more.
+    # Scaling by powers of two is exact and prevents overflow in products of large vectors.
     exponents = np.frexp(np.abs(document_vectors).max(axis=1, keepdims=True))[1]
     document_vectors = np.ldexp(document_vectors, -exponents)
-    # One by one, as sums along a row: the bits of a matrix product depend on the number of its rows.
+    # One by one, with sums along rows, because the rounding of a matrix product depends on its number of rows.
     for component in components:
         document_vectors = document_vectors - component * (document_vectors * component).sum(axis=1, keepdims=True)
     return np.ldexp(document_vectors, exponents).astype(np.float32, copy=False)

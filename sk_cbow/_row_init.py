@@ -1,11 +1,11 @@
-"""Previous training, and vectors that the user gives -> rows of the tables that do not start at random."""
+"""Vectors of previous training and pretrained vectors -> rows of the tables that are not initialized at random."""
 
 import reprlib
 from typing import NamedTuple
 
 import numpy as np
 
-LARGEST_VALUE = 1e15  # in float32, losses that sum up products of such vectors are still finite
+LARGEST_VALUE = 1e15  # so that sums of products of such vectors are finite in float32
 
 
 class RowInit(NamedTuple):
@@ -13,11 +13,11 @@ class RowInit(NamedTuple):
 
     rows: np.ndarray  # (n,) int32
     vectors: np.ndarray  # (n, vector_size) float32
-    accumulators: np.ndarray  # (n,) float32, of row-wise Adagrad; a row with inf stays as it is
+    accumulators: np.ndarray  # (n,) float32, of row-wise Adagrad; inf freezes a row
 
 
 def rows_from_previous(vocabulary, previous_vocabulary, tables, accumulators):
-    """Vectors of tokens trained before, with their state of Adagrad.
+    """Initialize the rows of tokens that have been trained before, with their accumulators.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def rows_from_previous(vocabulary, previous_vocabulary, tables, accumulators):
     row_inits : list of RowInit
         One for each table.
     """
-    both = [(row, previous_vocabulary[token]) for token, row in vocabulary.items() if token in previous_vocabulary]
-    rows, previous_rows = np.array(both, np.int32).reshape(-1, 2).T
+    pairs = [(row, previous_vocabulary[token]) for token, row in vocabulary.items() if token in previous_vocabulary]
+    rows, previous_rows = np.array(pairs, np.int32).reshape(-1, 2).T
     return [
         RowInit(rows, table[previous_rows], of_table[previous_rows])
         for table, of_table in zip(tables, accumulators, strict=True)
@@ -40,7 +40,7 @@ def rows_from_previous(vocabulary, previous_vocabulary, tables, accumulators):
 
 
 def as_mapping(init_vectors):
-    """What gives the vector of a token: a mapping as it is, that of a gensim model, or of a vectorizer.
+    """Return `init_vectors`, or for a vectorizer or gensim model its vectors, as a mapping from token to vector.
 
     Raises
     ------
@@ -53,15 +53,15 @@ def as_mapping(init_vectors):
     is_mapping = hasattr(mapping, "__contains__") and hasattr(mapping, "__getitem__")
     if not is_mapping or isinstance(mapping, (str, bytes, list, tuple, np.ndarray)) or hasattr(mapping, "columns"):
         raise TypeError(
-            f"init_vectors is {reprlib.repr(init_vectors)}, in which no vector can be looked up by its token: pass a "
-            "dict, a fitted CBOWVectorizer, or gensim's Word2Vec, FastText or KeyedVectors; "
-            "sk_cbow.word2vec_format.load reads files"
+            f"init_vectors is {reprlib.repr(init_vectors)}, which does not map tokens to vectors: pass a dict, a "
+            "fitted CBOWVectorizer, or gensim's Word2Vec, FastText or KeyedVectors; sk_cbow.word2vec_format.load reads "
+            "files"
         )
     return mapping
 
 
 def rows_from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
-    """Look the tokens of a vocabulary up among given vectors.
+    """Initialize the rows of tokens that have pretrained vectors.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def rows_from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
         Token -> vector.
     vector_size : int
     freeze : bool
-        Whether these rows are to stay as they are.
+        Whether these rows are not trained.
 
     Returns
     -------
@@ -80,8 +80,8 @@ def rows_from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
     Raises
     ------
     ValueError
-        If a vector has another length, or numbers that are not finite or beyond `LARGEST_VALUE`; the message names
-        the token.
+        If a vector has the wrong length or a value that is not finite or beyond `LARGEST_VALUE`; the message names the
+        token.
     """
     rows, vectors = [], [np.empty((0, vector_size), np.float32)]
     for token, row in vocabulary.items():
@@ -92,7 +92,7 @@ def rows_from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
             raise ValueError(
                 f"init_vectors[{reprlib.repr(token)}] is {reprlib.repr(init_vectors[token])}, of shape {vector.shape}: "
                 f"pass vectors of vector_size={vector_size} finite numbers, none beyond {LARGEST_VALUE:g}, or set "
-                "vector_size to theirs"
+                "vector_size to their length"
             )
         rows.append(row)
         vectors.append(vector[None].astype(np.float32))
@@ -101,7 +101,7 @@ def rows_from_vectors(vocabulary, init_vectors, vector_size, *, freeze):
 
 
 def _float64(values):
-    """An array of float64, empty if the values are no numbers; what float64 cannot hold is infinite."""
+    """Convert values to a float64 array: empty if they are not numbers, infinite where float64 overflows."""
     try:
         with np.errstate(over="ignore"):
             array = np.asarray(values)

@@ -1,4 +1,4 @@
-"""Cosine similarity: the tokens nearest to a query, and how well word vectors agree with what people think of words."""
+"""Word vectors -> nearest tokens by cosine, and scores on human similarity judgements and analogies."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ from scipy import stats
 
 COSINES_AT_A_TIME = 2**24
 
-_shortened = reprlib.Repr()  # what an error message quotes, however long it is
+_shortened = reprlib.Repr()  # limits the length of values quoted in error messages
 _shortened.maxstring = _shortened.maxother = 80
 _shown = _shortened.repr
 
@@ -41,7 +41,7 @@ def most_similar(positive, negative, topn, vocabulary, embeddings):
     TypeError
         If `positive` or `negative` is neither token, vector nor a list of these, or `topn` not an integer.
     ValueError
-        If there is nothing to ask with, a vector has another length or is not finite, or `topn` is negative.
+        If the query is empty, a vector has the wrong length or is not finite, or `topn` is negative.
     """
     if not isinstance(topn, Integral):
         raise TypeError(f"topn is {topn!r}: pass an integer")
@@ -63,7 +63,7 @@ def most_similar(positive, negative, topn, vocabulary, embeddings):
                 terms.append(sign * _vector(f"{name}[{position}]", key, embeddings.shape[1]))
     query = _scaled(np.stack(terms), axis=None).sum(axis=0)
     if not query.any() and not query_rows:
-        raise ValueError("positive and negative are both empty, or zero: ask with at least one token or vector")
+        raise ValueError("positive and negative are both empty or zero: pass at least one token or nonzero vector")
     similarity = np.clip(unit_vectors @ _unit_vectors(query).astype(unit_vectors.dtype), -1, 1)
     similarity[query_rows] = -np.inf
     n_found = min(topn, len(vocabulary) - len(set(query_rows)))
@@ -73,12 +73,12 @@ def most_similar(positive, negative, topn, vocabulary, embeddings):
 
 def _unit_vectors(vectors):
     vectors = _scaled(vectors, axis=-1)
-    # A vector of zeros stays one, and is equally far from everything.
+    # A zero vector stays zero; its similarity to all others is 0.
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(vectors.dtype).tiny)
 
 
 def _scaled(vectors, axis):
-    """Scale the largest number into 1/2..1: squares and sums neither overflow nor vanish, and no digit changes."""
+    """Scale by a power of two, which is exact, so that the largest value is in 1/2..1 and its square is normal."""
     largest = np.maximum(vectors.max(axis, keepdims=True), -vectors.min(axis, keepdims=True))
     return np.ldexp(vectors, -np.frexp(largest)[1])
 
@@ -104,18 +104,18 @@ def _vector(location, key, vector_size):
 class SimilarityScore(NamedTuple):
     pearson: object  # scipy's result, with `statistic` and `pvalue`
     spearman: object
-    oov_ratio: float  # per cent of the pairs
+    oov_ratio: float  # percentage of the pairs
 
 
 class AnalogyScore(NamedTuple):
-    accuracy: float  # share of the questions, 0..1
+    accuracy: float  # fraction of the questions, 0..1
     sections: list  # of dicts: "section", its name, and "correct" and "incorrect", lists of questions
 
 
 def similarity_score(
     path, lines, vocabulary, embeddings, *, delimiter, restrict_vocab, case_insensitive, dummy4unknown
 ):
-    """Correlate cosines with the similarities that people see; see `CBOWVectorizer.similarity_score`."""
+    """Correlate cosines with human similarity judgements; see `CBOWVectorizer.similarity_score`."""
     _check_restrict_vocab(restrict_vocab)
     _check_delimiter(delimiter)
     fold_case, rows = _folded_rows(vocabulary, restrict_vocab, case_insensitive)
@@ -145,7 +145,7 @@ def similarity_score(
                 cosines.append(0.0)
     if len(human) < 2:
         raise ValueError(
-            f"{path} has {len(human)} pairs of words of the vocabulary, and {n_unknown} others: a correlation needs two"
+            f"{path} has {len(human)} pairs of words in the vocabulary, and {n_unknown} others: a correlation needs two"
         )
     n_pairs = len(human) + (0 if dummy4unknown else n_unknown)
     return SimilarityScore(stats.pearsonr(human, cosines), stats.spearmanr(human, cosines), 100 * n_unknown / n_pairs)
@@ -184,7 +184,7 @@ def analogy_score(path, lines, vocabulary, embeddings, *, restrict_vocab, case_i
 
 
 def _answers(questions, rows, embeddings):
-    """For each question (a, b, c, _), the word nearest to b - a + c that is none of the three."""
+    """Yield, for each question (a, b, c, _), the word nearest to b - a + c other than a, b and c."""
     unit_vectors = _unit_vectors(embeddings)
     word_of_row = {row: word for word, of_word in rows.items() for row in of_word}
     at_a_time = COSINES_AT_A_TIME // len(embeddings) + 1
@@ -199,7 +199,7 @@ def _answers(questions, rows, embeddings):
 
 
 def _folded_rows(vocabulary, restrict_vocab, case_insensitive):
-    """The word that a token or a line is compared as, and word -> rows of the tokens that are this word."""
+    """Return a function that folds case, and a dict from folded word to the rows of its tokens."""
 
     def fold_case(token):
         return token.upper() if case_insensitive and isinstance(token, str) else token

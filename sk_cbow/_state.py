@@ -1,4 +1,4 @@
-"""The attributes that `fit` sets: their names and shapes, and a check of those that come from a file."""
+"""The attributes that `fit` sets: their names, their shapes, and checks of attributes read from a file."""
 
 from numbers import Integral
 
@@ -19,7 +19,7 @@ TRAINING_STATE_KEYS = {"dropped_counts", "accumulators", "rng_state", "n_documen
 
 
 def checked(attributes):
-    """Check that fitted attributes fit together; others would crash SciPy, give wrong vectors or fail in `partial_fit`.
+    """Check that fitted attributes are consistent; otherwise they could crash SciPy or give wrong vectors.
 
     Parameters
     ----------
@@ -29,12 +29,12 @@ def checked(attributes):
     Returns
     -------
     attributes : dict
-        The same, with vectors and weights as float32. Vectors in a mapped file are not read.
+        The same, with vectors and weights as float32. Memory-mapped vectors are not read.
 
     Raises
     ------
     ValueError
-        If something is missing or wrong; the message names it.
+        If an attribute is missing or wrong; the message names it.
     """
     if not FITTED_ATTRIBUTES & attributes.keys():
         return attributes
@@ -51,26 +51,26 @@ def checked(attributes):
     for name, shape in COUNTS.items():
         if name in attributes:
             counts = _check_array(name, attributes[name], shape, "iu", lengths)
-            require((counts > 0).all(), f"{name} has numbers that are not above 0")
+            require((counts > 0).all(), f"{name} has values that are not above 0")
     for name in WEIGHTS:
-        require((attributes.get(name, np.ones(1)) > 0).all(), f"{name} has numbers that are not above 0")
+        require((attributes.get(name, np.ones(1)) > 0).all(), f"{name} has values that are not above 0")
     squared_lengths = np.square(attributes["components_"], dtype=np.float64).sum(axis=1)
     require(np.allclose(squared_lengths, 1, atol=1e-3), "components_ has rows that are not of unit length")
 
     vocabulary = attributes["vocabulary_"]
-    require(type(vocabulary) is dict, "vocabulary_ is no dict")
+    require(type(vocabulary) is dict, "vocabulary_ is not a dict")
     require(
         all(issubclass(kind, (str, Integral)) for kind in set(map(type, vocabulary))),
         "vocabulary_ has tokens that are neither strings nor integers",
     )
     require(
         set(map(type, vocabulary.values())) == {int} and list(vocabulary.values()) == list(range(lengths["n_tokens"])),
-        f"vocabulary_ does not have the rows 0 to {lengths['n_tokens'] - 1} in their order",
+        f"vocabulary_ does not have the rows 0 to {lengths['n_tokens'] - 1} in increasing order",
     )
     if "_training_state" in attributes:
         _check_training_state(attributes["_training_state"], 2 if "context_embeddings_" in attributes else 1, lengths)
         losses = attributes["loss_curve_"]
-        require(isinstance(losses, list) and set(map(type, losses)) <= {float}, "loss_curve_ is no list of numbers")
+        require(isinstance(losses, list) and set(map(type, losses)) <= {float}, "loss_curve_ is not a list of floats")
     return attributes
 
 
@@ -108,25 +108,25 @@ def _check_dropped(packed):
 
 
 def _check_array(name, values, shape, kinds, lengths):
-    """A finite array of numbers of these dimensions, whose lengths agree with those of the arrays before."""
+    """Check that an array has finite values and the right dimensions, with the lengths of earlier arrays."""
     require(
         type(values) in (np.ndarray, np.memmap) and values.ndim == len(shape) and values.dtype.kind in kinds,
-        f"{name} is no array of numbers of shape ({', '.join(shape)})",
+        f"{name} is not a numeric array of shape ({', '.join(shape)})",
     )
     for dimension, length in zip(shape, values.shape, strict=True):
         known = lengths.setdefault(dimension, length)
-        require(known == length, f"{name} has {dimension}={length}, where embeddings_ has {known}")
+        require(known == length, f"{name} has {dimension}={length}, but embeddings_ has {known}")
         require(length > 0 or dimension == "n_components", f"{name} has {dimension}=0")
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
         if kinds == "f" and values.dtype != np.float32:
             values = values.astype(np.float32)
         is_finite = type(values) is np.memmap or np.isfinite(values.sum(dtype=np.float64))
-    require(is_finite, f"{name} has numbers that are not finite")
+    require(is_finite, f"{name} has values that are not finite")
     return values
 
 
 def require(is_right, fault):
-    """Raise the error of a damaged vectorizer unless something is as it has to be."""
+    """Raise the error of a damaged vectorizer unless a condition holds."""
     if not is_right:
         raise _damage_error(fault)
 

@@ -1,9 +1,9 @@
 """Lists of tokens -> rows of tokens: which tokens are kept, and how often each occurs.
 
-Two integer spaces meet here. A token's *code* is its position among the distinct tokens of some documents, in order of
-first appearance. Its *row* is its position in the vocabulary, 0 for the most frequent, and so that in the embeddings.
+This module uses two kinds of integers. A token's *code* is its index among the distinct tokens of some documents, in
+order of first appearance. Its *row* is its index in the vocabulary and the embeddings, 0 for the most frequent token.
 
-Documents are read chunk by chunk. Of an occurrence of a token, one int32 is kept: the token's code, and later its row.
+Documents are read chunk by chunk. An occurrence of a token is stored as one int32: first its code, later its row.
 """
 
 import io
@@ -17,19 +17,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Read, encoded and averaged in one go: enough to make NumPy's calls cheap, some 30 MB in memory.
+# Read, encoded and averaged at a time: enough that the overhead of NumPy's calls is small, and about 30 MB.
 DOCUMENTS_AT_A_TIME, TOKENS_AT_A_TIME = 2**12, 2**18
 BYTES_PER_TOKEN = 4  # int32
-# A quarter of a billion tokens; those of a larger corpus are in a temporary file. Training reads documents in random
-# order, for which memory is best, and a machine that has room for TensorFlow and large tables has room for these, too.
+# A quarter of a billion tokens; a larger corpus is kept in a temporary file. Training reads documents in random order,
+# which is fastest in memory, and a machine that holds TensorFlow and large tables can hold this, too.
 BYTES_IN_MEMORY = 2**30
-UNKNOWN = np.iinfo(np.int32).min  # instead of a row; a row that is wrong, such as -1, is an error further on
+UNKNOWN = np.iinfo(np.int32).min  # as a row; unlike -1, it raises an IndexError if it is used by mistake
 
 
 class Vocabulary(NamedTuple):
     """The tokens of all documents read so far."""
 
-    rows: dict  # token -> row, in decreasing order of frequency, ties by first appearance; tokens added later follow
+    rows: dict  # token -> row, in decreasing order of frequency, then of first appearance; tokens added later follow
     counts: np.ndarray  # (n_tokens,) int64, by row
     dropped_counts: dict  # token -> count, of tokens without a row
 
@@ -60,18 +60,18 @@ class Corpus(NamedTuple):
             yield self.rows[span], offsets, is_complete
 
     def total(self, function, *arguments):
-        """What a function makes of the chunks; of a corpus in parts, the sum over the parts."""
+        """Call a function with the chunks. A corpus in parts returns the sum of the results over its parts."""
         return function(self.chunks(), *arguments)
 
 
 class IntegerFile:
-    """A file of int32: in memory up to `BYTES_IN_MEMORY`, beyond it on disk, unlinked, so that it is never left behind.
+    """A file of int32 values: in memory up to `BYTES_IN_MEMORY`, then on disk, unlinked, so that it is always removed.
 
-    It is closed at the end of a ``with`` statement, which the array that `as_array` returns outlives.
+    A ``with`` statement closes it at the end. The array that `as_array` returns can still be used afterwards.
     """
 
     def __init__(self):
-        self.file = io.BytesIO()  # it grows in place, where joining arrays would take twice the memory
+        self.file = io.BytesIO()  # grows in place, whereas concatenating arrays would take twice the memory
         self.is_on_disk = False
 
     def __enter__(self):
@@ -82,7 +82,7 @@ class IntegerFile:
             self.file.close()
 
     def write(self, position, integers):
-        """Write an array from a position on, which is at most the end of the file."""
+        """Write an array at a position, which is at most the end of the file."""
         n_bytes = BYTES_PER_TOKEN * (position + len(integers))
         try:
             if n_bytes > BYTES_IN_MEMORY and not self.is_on_disk:
@@ -91,14 +91,14 @@ class IntegerFile:
         except OSError as error:
             message = (
                 f"{error.strerror}: the tokens of the documents read so far take {n_bytes:,} bytes in the folder of "
-                f"temporary files, {tempfile.gettempdir()}: make room there, or start Python with the environment "
-                "variable TMPDIR set to a folder that has more"
+                f"temporary files, {tempfile.gettempdir()}: free space there, or start Python with the environment "
+                "variable TMPDIR set to a folder with more space"
             )
             raise OSError(error.errno, message) from error
 
     def _move_to_disk(self, n_integers):
         in_memory = self.as_array(n_integers)
-        # Without a buffer, all that is written is in the file, and closing it writes nothing.
+        # Unbuffered, so that closing the file writes nothing and cannot fail.
         self.file, self.is_on_disk = tempfile.TemporaryFile(buffering=0), True  # noqa: SIM115, closed by __exit__
         self._write(0, in_memory)
 
@@ -114,14 +114,14 @@ class IntegerFile:
         return np.frombuffer(self.file.read(BYTES_PER_TOKEN * (span.stop - span.start)), np.int32)
 
     def as_array(self, n_integers):
-        """View the first integers as an array, after which nothing can be written."""
-        # The map is read only: where the disk is full, writing to it could kill the process, while `write` raises.
+        """View the first integers as an array; afterwards, nothing can be written."""
+        # Mapped for reading only: on a full disk, writing to a map could kill the process, whereas `write` raises.
         buffer = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ) if self.is_on_disk else self.file.getbuffer()
         return np.frombuffer(buffer, np.int32)[:n_integers]
 
 
 def read_corpus(documents, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
-    """Read documents in one pass and choose the vocabulary, or add to it.
+    """Read documents in one pass and choose the vocabulary, or extend the previous one.
 
     Parameters
     ----------
@@ -136,9 +136,9 @@ def read_corpus(documents, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
     Raises
     ------
     OSError
-        If the documents have more than `BYTES_IN_MEMORY` and the folder of temporary files has no room for them.
+        If the documents take more than `BYTES_IN_MEMORY` and do not fit in the folder of temporary files.
     ValueError
-        If there is no document, or, without a previous vocabulary, if no token is frequent enough or no document has
+        If there is no document. Without a previous vocabulary, also if no token is frequent enough or no document has
         two tokens of the vocabulary.
     """
     with IntegerFile() as file:
@@ -153,7 +153,7 @@ def read_corpus(documents, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
 
 
 def encode_corpus(tokens, counts, file, offsets, vocabulary):
-    """Make a corpus of documents that `count_tokens` has read, and of a vocabulary."""
+    """Make a corpus from documents that `count_tokens` has read, with a given vocabulary."""
     row_of_code = _rows_of(tokens, vocabulary.rows)
     rows = encode_codes(file, offsets, row_of_code)
     return Corpus(vocabulary, _by_row(row_of_code, counts, len(vocabulary.rows)), rows, offsets)
@@ -170,13 +170,13 @@ def check_contexts(max_length, vocabulary, n_distinct, *, min_count, max_vocab):
 
 
 def count_tokens(documents, file):
-    """Read documents in one pass: their distinct tokens, how often each occurs, and where.
+    """Read documents in one pass: find their distinct tokens and counts, and write them to a file as codes.
 
     Parameters
     ----------
     documents : iterable of lists of tokens
     file : IntegerFile
-        An empty one, to which the codes of the tokens are written, one document after the other.
+        Empty; receives the codes of the tokens, one document after the other.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def count_tokens(documents, file):
 
 
 def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
-    """Merge counts of documents with those of previous ones, and give rows to the tokens that became frequent.
+    """Merge counts of documents with those of previous ones, and give rows to tokens that are now frequent enough.
 
     Parameters
     ----------
@@ -210,11 +210,11 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
     counts : ndarray of shape (n_distinct,), int64
         How often each occurs in these documents.
     min_count : int
-        Tokens that occur more rarely, in these documents and the previous ones, get no row.
+        Tokens that occur fewer times, in these documents and the previous ones together, get no row.
     max_vocab : int or None
         Maximum number of rows; the most frequent tokens get them.
     previous : Vocabulary
-        Of previous documents; all its tokens keep their rows.
+        The vocabulary of previous documents, whose tokens keep their rows.
 
     Returns
     -------
@@ -223,7 +223,7 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
     Raises
     ------
     ValueError
-        If it would be empty.
+        If the vocabulary would be empty.
     """
     rows = _rows_of(tokens, previous.rows)
     totals = counts + np.fromiter(map(previous.dropped_counts.get, tokens, itertools.repeat(0)), np.int64, len(tokens))
@@ -278,14 +278,14 @@ def _smallest_array(values):
 
 
 def encode_codes(file, offsets, row_of_code):
-    """Replace codes of tokens with rows, in place; unknown tokens are dropped.
+    """Replace the codes of tokens with their rows, in place; tokens without a row are dropped.
 
     Parameters
     ----------
     file : IntegerFile
         Codes of tokens, one document after the other.
     offsets : ndarray of shape (n_documents + 1,), int64
-        Of the documents in the file; afterwards, of the documents in `rows`.
+        Offsets of the documents in the file; replaced with offsets in `rows`.
     row_of_code : ndarray of shape (n_distinct,), int32
         `UNKNOWN` for tokens to drop.
 
@@ -298,7 +298,7 @@ def encode_codes(file, offsets, row_of_code):
     for span, chunk_offsets, is_complete in _spans(offsets):
         rows, chunk_offsets = _drop_unknown(row_of_code[file.read(span)], chunk_offsets)
         ends = n_rows + _end_offsets(chunk_offsets, is_complete)
-        # Both are behind what has been read.
+        # Both overwrite only what has been read.
         file.write(n_rows, rows)
         offsets[n_documents + 1 :][: len(ends)] = ends
         n_documents += len(ends)
@@ -307,7 +307,7 @@ def encode_codes(file, offsets, row_of_code):
 
 
 def encode_documents(documents, vocabulary):
-    """Find the rows of the known tokens of documents, chunk by chunk; unknown tokens are left out.
+    """Find the rows of the known tokens of documents, chunk by chunk; unknown tokens are dropped.
 
     Parameters
     ----------
@@ -369,7 +369,7 @@ def _spans(offsets):
 
 
 def _end_offsets(offsets, is_complete):
-    """Ends of the documents that end in a chunk."""
+    """End offsets of the documents that end in a chunk."""
     return offsets[1:] if is_complete else offsets[1:-1]
 
 
@@ -378,7 +378,7 @@ def _rows_of(tokens, vocabulary):
 
 
 def _by_row(rows, counts, n_rows):
-    """Arrange counts of distinct tokens by row; 0 for rows that none has."""
+    """Arrange counts of distinct tokens by row; 0 for rows without a token."""
     has_row = rows != UNKNOWN
     by_row = np.zeros(n_rows, np.int64)
     by_row[rows[has_row]] = counts[has_row]
@@ -393,9 +393,9 @@ def _drop_unknown(rows, offsets):
 
 def _no_frequent_token(tokens, counts, min_count):
     if not tokens:
-        return "no document of X has a token: pass documents that have some, or another analyzer if it leaves them out"
-    most, count = tokens[counts.argmax()], counts.max()
+        return "no document of X has a token: pass documents with tokens, or another analyzer if it drops all of them"
+    most_frequent, count = tokens[counts.argmax()], counts.max()
     return (
-        f"no token occurs min_count={min_count} times; the most frequent, {reprlib.repr(most)}, occurs {count} times: "
-        "lower min_count or pass more documents"
+        f"no token occurs min_count={min_count} times; the most frequent, {reprlib.repr(most_frequent)}, occurs "
+        f"{count} times: lower min_count or pass more documents"
     )

@@ -135,7 +135,7 @@ SCALARS = [
         ([GOOD, bytearray(b"to")], r"document 1 is the bytearray .*: decode it"),
         (pd.Series(["to be", "or"]), r"document 0 is the str 'to be'"),
         (pd.Series(["to be", None], dtype="string"), r"document 0 is the str 'to be'"),
-        (pl.LazyFrame({"tokens": [GOOD]}), r"X is the LazyFrame .*: it is computed when .* pass X\.collect\(\)"),
+        (pl.LazyFrame({"tokens": [GOOD]}), r"X is the LazyFrame .*: it is lazy, so pass X\.collect\(\)"),
         (nw.from_native(pl.LazyFrame({"tokens": [GOOD]})), r"X is the LazyFrame .* pass X\.collect\(\)"),
         (pa.table({"a": GOOD, "b": GOOD}), r"X is the Table of shape \(2, 2\): pass the one column that holds"),
         (pd.DataFrame({"a": GOOD, "b": GOOD}), r"X is the DataFrame of shape \(2, 2\): pass the one column that holds"),
@@ -164,7 +164,7 @@ SCALARS = [
         ),
     ],
 )
-def test_an_error_names_value_place_and_remedy(X, message):
+def test_an_error_names_value_position_and_remedy(X, message):
     with pytest.raises(TypeError, match=message):
         list(token_lists(X, None))
 
@@ -180,12 +180,12 @@ def test_an_error_names_value_place_and_remedy(X, message):
             r"document 1 is the list \['to', 'be'\]: pass a string, or set analyzer=None, which takes",
         ),
         (["a", np.array(GOOD)], r"document 1 is the ndarray .*: pass a string, or set analyzer=None"),
-        (["a", b"to be"], r"document 1 is the bytes b'to be': decode it, for the analyzer takes strings"),
+        (["a", b"to be"], r"document 1 is the bytes b'to be': decode it, because the analyzer takes strings"),
         (pd.DataFrame({"a": GOOD, "b": GOOD}), r"X is the DataFrame of shape \(2, 2\): .*, each a string$"),
         (np.array([GOOD, GOOD]), r"X is the ndarray of shape \(2, 2\): .*, each a string$"),
     ],
 )
-def test_an_error_about_strings_names_value_place_and_remedy(X, analyzer, message):
+def test_an_error_about_strings_names_value_position_and_remedy(X, analyzer, message):
     with pytest.raises(TypeError, match=message):
         list(token_lists(X, analyzer))
 
@@ -254,9 +254,9 @@ def test_tokens_with_a_text_are_not_strings():
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (None, r"the analyzer made None of document 0: it must return a list of tokens"),
-        ("to be", r"the analyzer made the str 'to be' of document 0"),
-        (np.ones((1, 1)), r"the analyzer made the ndarray .* of document 0"),
+        (None, r"the analyzer returned None for document 0: it must return a list of tokens"),
+        ("to be", r"the analyzer returned the str 'to be' for document 0"),
+        (np.ones((1, 1)), r"the analyzer returned the ndarray .* for document 0"),
         ([1.5], r"token 0 of document 0 is the float 1\.5"),
     ],
 )

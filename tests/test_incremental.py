@@ -114,7 +114,7 @@ def test_vectors_may_come_from_a_vectorizer_or_a_gensim_model(quick):
     "init_vectors", ["/data/tea.txt", np.ones((6, 8)), [1.0], 3, CBOWVectorizer(), pd.DataFrame({"tea": [1.0]})]
 )
 def test_what_has_no_tokens_cannot_be_started_from(quick, init_vectors):
-    with pytest.raises(TypeError, match=r"(?s)init_vectors is .*, in which no vector .*: pass a dict, a fitted C"):
+    with pytest.raises(TypeError, match=r"(?s)init_vectors is .*, which does not map .*: pass a dict, a fitted C"):
         CBOWVectorizer(**quick, init_vectors=init_vectors).fit(FIRST)
 
 

@@ -187,9 +187,7 @@ def test_a_damaged_state_is_refused_by_every_loader(damage, fitted):
 def test_a_vocabulary_that_was_set_by_hand_cannot_crash_transform(row, fitted):
     vectorizer = copy.copy(fitted)
     vectorizer.vocabulary_ = fitted.vocabulary_ | {"x": row}
-    with pytest.raises(
-        ValueError, match=r"vocabulary_ has rows from .*, where embeddings_ has 0 to 11: take both from"
-    ):
+    with pytest.raises(ValueError, match=r"vocabulary_ has rows from .*, but embeddings_ has 0 to 11: take both from"):
         vectorizer.transform([["tea", "x"] * 1000])
 
 

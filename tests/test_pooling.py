@@ -86,7 +86,7 @@ def test_a_mean_over_very_many_tokens_is_as_exact_as_one_over_few():
 @pytest.mark.parametrize("row", [3, -1, 10**6])
 def test_a_row_without_a_vector_is_an_error_before_scipy_reads_foreign_memory(row):
     rows = np.array([0, row] * 1000, np.int32)
-    with pytest.raises(ValueError, match=rf"vocabulary_ has rows from .*{row}.*, where embeddings_ has 0 to 2: take"):
+    with pytest.raises(ValueError, match=rf"vocabulary_ has rows from .*{row}.*, but embeddings_ has 0 to 2: take"):
         document_term_matrix(rows, np.array([0, 2000]), 3)
 
 

@@ -87,7 +87,7 @@ def test_a_zipped_file_with_other_delimiters(vectorizer, pairs, tmp_path):
         ("similarity_score", "king queen 9\nking queen\n", r"line 2 of .*file.txt is 'king queen': .* put # before"),
         ("similarity_score", "king queen nan\n", "line 1 of .* is 'king queen nan': expected two words and a number"),
         ("similarity_score", "king queen high\n", "line 1 of .* is 'king queen high': expected two words and a number"),
-        ("similarity_score", "king queen 9\na b 1\n", "has 1 pairs of words of the vocabulary, and 1 others"),
+        ("similarity_score", "king queen 9\na b 1\n", "has 1 pairs of words in the vocabulary, and 1 others"),
         ("analogy_score", "man king woman queen\n", "line 1 of .*file.txt is .* below a line with a colon"),
         ("analogy_score", ": people\nman king woman\n", "line 2 of .* is 'man king woman': expected four words"),
         ("analogy_score", ": people\na b c d\n", "none of the 1 questions of .* has all its words in the vocabulary"),

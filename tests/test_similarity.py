@@ -73,8 +73,8 @@ def test_agrees_with_the_definition_on_random_vectors():
     [
         (["east", "south"], (), 1, KeyError, r"positive\[1\], the token 'south', is not in the vocabulary"),
         ("east", ["west", "south"], 1, KeyError, r"negative\[1\], the token 'south'"),
-        ([], (), 1, ValueError, "both empty, or zero: ask with at least one token or vector"),
-        (np.zeros(2), (), 1, ValueError, "both empty, or zero"),
+        ([], (), 1, ValueError, "both empty or zero: pass at least one token or nonzero vector"),
+        (np.zeros(2), (), 1, ValueError, "both empty or zero"),
         (
             np.ones(3),
             (),
@@ -91,6 +91,6 @@ def test_agrees_with_the_definition_on_random_vectors():
         ("east", (), -1, ValueError, "topn is -1: pass 0 or more"),
     ],
 )
-def test_errors_name_value_place_and_remedy(positive, negative, topn, error, message):
+def test_errors_name_value_position_and_remedy(positive, negative, topn, error, message):
     with pytest.raises(error, match=message):
         most_similar(positive, negative, topn, VOCABULARY, EMBEDDINGS)

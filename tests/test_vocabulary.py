@@ -220,7 +220,7 @@ except OSError as error:
     assert os.listdir(os.environ["TMPDIR"]) == []
     print(error)
 """
-    message = rf"\[Errno \d+\] .*: the tokens .* take 4,194,304 bytes in .* {tmp_path}: make room .* TMPDIR .*"
+    message = rf"\[Errno \d+\] .*: the tokens .* take 4,194,304 bytes in .* {tmp_path}: free space .* TMPDIR .*"
     assert re.fullmatch(message, in_a_fresh_process(code, TMPDIR=str(tmp_path)))
 
 
