@@ -1,9 +1,9 @@
-"""Examples in docstrings and in the guide may write files: each runs in a folder of its own."""
+"""Each example of a docstring or the guide runs in its own folder, because it may write files."""
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def _folder_of_its_own(request):
+def _temporary_folder(request):
     if isinstance(request.node, pytest.DoctestItem):
         request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))

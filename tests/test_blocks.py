@@ -54,7 +54,7 @@ def some_documents(n_documents=300, n_tokens=40, seed=0):
     return [rng.integers(1, n_tokens + 1, length) for length in rng.integers(1, 25, n_documents)]
 
 
-def test_keep_rule_is_word2vecs():
+def test_keep_probability_is_that_of_word2vec():
     counts = np.array([900, 90, 9, 1])
     share = counts / 1000
     expected = np.minimum(1, np.sqrt(0.01 / share) + 0.01 / share)
@@ -72,11 +72,11 @@ def test_noise_distribution(ns_exponent):
 
 
 @pytest.mark.parametrize(("ns_exponent", "expected"), [(1000, [1, 0, 0]), (-1000, [0, 0, 1])])
-def test_no_exponent_overflows(ns_exponent, expected):
+def test_large_exponents_do_not_overflow(ns_exponent, expected):
     np.testing.assert_allclose(noise_probability(np.array([16, 8, 1]), ns_exponent), expected, atol=1e-12)
 
 
-def test_without_subsampling_an_epoch_holds_every_document_once_and_nothing_else():
+def test_without_subsampling_an_epoch_contains_every_document_once():
     documents = some_documents()
     maker = blocks_of(documents)
     token_ids, _, _ = one_epoch(maker)
@@ -87,7 +87,7 @@ def test_without_subsampling_an_epoch_holds_every_document_once_and_nothing_else
 
 
 @pytest.mark.parametrize(("longest", "effective_window"), [(9, WINDOW), (3, 2)])
-def test_documents_stand_so_far_apart_that_no_context_reaches_the_next(longest, effective_window):
+def test_padding_separates_the_contexts_of_documents(longest, effective_window):
     maker = blocks_of([[1, 2], [3], list(range(1, longest + 1)), [4, 5]])
     stream, sampled_windows, _ = one_epoch(maker)
     gaps = np.diff(np.flatnonzero(stream.ravel()))
@@ -138,7 +138,7 @@ def test_an_epoch_has_room_for_what_subsampling_keeps():
         np.count_nonzero(one_epoch(maker, seed, maker.n_blocks + 20)[0]) - np.count_nonzero(one_epoch(maker, seed)[0])
         for seed in range(40)
     ]
-    assert np.count_nonzero(n_lost) <= 4  # beyond two standard deviations: one epoch in forty, less what rounding adds
+    assert np.count_nonzero(n_lost) <= 4  # two standard deviations: one epoch in forty, less because of rounding
     one_too_few = one_epoch(maker, 0, maker.n_blocks - 2)[0]
     assert np.count_nonzero(one_too_few) < np.count_nonzero(one_epoch(maker, 0)[0])
 
@@ -150,7 +150,7 @@ def test_more_blocks_than_needed_are_padding():
     assert np.count_nonzero(token_ids) == 3
 
 
-def test_a_document_longer_than_a_block_is_cut_and_nothing_lost():
+def test_a_document_longer_than_a_block_is_cut_without_losing_tokens():
     document = np.arange(1, 1001)
     stream = one_epoch(blocks_of([document]))[0].ravel()
     assert sorted(stream[stream > 0]) == document.tolist()
@@ -170,7 +170,7 @@ def test_sampled_windows_are_uniform_from_one_to_window():
     np.testing.assert_allclose(share[1:], 1 / WINDOW, atol=0.05)
 
 
-def test_noise_follows_its_distribution_and_is_never_padding():
+def test_negative_samples_follow_the_noise_distribution_and_are_never_padding():
     probability = np.array([0.5, 0.3, 0.15, 0.05])
     _, _, noise_ids = one_epoch(blocks_of(np.tile([1, 2, 3, 4], (4000, 5)), noise=probability))
     share = np.bincount(noise_ids.ravel(), minlength=5) / noise_ids.size
@@ -179,7 +179,7 @@ def test_noise_follows_its_distribution_and_is_never_padding():
 
 
 @pytest.mark.slow
-def test_noise_reaches_tokens_rarer_than_the_table_has_entries():
+def test_negative_samples_include_tokens_rarer_than_one_entry_of_the_table():
     n_tokens = 2**21
     maker = blocks_of([[1, 2]], n_tokens=n_tokens, noise=np.full(n_tokens, 1 / n_tokens))
     tables = [maker._noise_table(np.random.default_rng(seed)) for seed in range(8)]
@@ -216,7 +216,7 @@ def test_samples_for_the_document_context_are_uniform_and_half_of_the_chunks_are
     assert pairs.mean() == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_context_of_the_document_alone_shuffles_the_words_of_each_document():
+def test_with_document_context_1_the_words_of_each_document_are_shuffled():
     documents = [np.arange(1, 41), np.arange(41, 101)]
     maker = blocks_of(documents, n_tokens=100, document_context=1)
     (first, _, _), (second, _, _) = one_epoch(maker, seed=0), one_epoch(maker, seed=1)
@@ -227,14 +227,14 @@ def test_a_context_of_the_document_alone_shuffles_the_words_of_each_document():
         assert [sorted(tokens) for tokens in by_document] == [tokens.tolist() for tokens in documents]
         orders.append(by_document)
     assert orders[0] != orders[1]
-    # The first word of a document may stand anywhere.
-    first_places = [one_epoch(maker, seed=seed)[0].ravel().tolist().index(1) % 40 for seed in range(100)]
-    assert len(set(first_places)) > 20
+    # The first word of a document may be at any position.
+    positions = [one_epoch(maker, seed=seed)[0].ravel().tolist().index(1) % 40 for seed in range(100)]
+    assert len(set(positions)) > 20
 
 
 @pytest.mark.parametrize("longest", [2, 4, 400])
 @pytest.mark.parametrize("block_size", [1, 70, 256, 2048, 2100, 8192])
-def test_a_block_is_a_little_larger_than_asked_and_groups_have_about_64_places(block_size, longest):
+def test_blocks_are_slightly_larger_than_block_size_and_groups_have_about_64_positions(block_size, longest):
     maker = blocks_of([np.ones(longest, int)], block_size=block_size)
     n_tiles, lane_length, n_lanes = maker.shapes.token_ids
     assert maker.block_size == n_tiles * lane_length * n_lanes
@@ -244,7 +244,7 @@ def test_a_block_is_a_little_larger_than_asked_and_groups_have_about_64_places(b
     assert 64 * 2**-0.5 <= lane_length * n_lanes / maker.shapes.noise_ids[1] <= 64 * 2**0.5
 
 
-def test_a_lane_has_room_for_a_dozen_windows():
+def test_a_lane_has_at_least_the_length_of_12_windows():
     one_token = {"token_counts": np.array([2000]), "keep_probability": np.ones(1), "noise_probability": np.ones(1)}
     one_token["document_context"] = 0
     for window in (1, 5, 6, 20, 10**6):
@@ -262,7 +262,7 @@ def test_tiles_are_shorter_where_vectors_are_longer():
     assert tiles[0] <= 4096
     assert tiles[-1] == 64
     for vector_size, tile_size in zip(sizes[1:-1], tiles[1:-1], strict=True):
-        assert 2**17 <= vector_size * tile_size <= 2**19  # numbers, a megabyte or so
+        assert 2**17 <= vector_size * tile_size <= 2**19  # about a megabyte of floats
 
 
 def test_larger_corpora_have_larger_blocks_and_no_fewer_steps():
@@ -274,7 +274,7 @@ def test_larger_corpora_have_larger_blocks_and_no_fewer_steps():
     assert n_steps == sorted(n_steps)
 
 
-def test_a_document_may_be_longer_than_32_bits_count():
+def test_a_document_may_have_more_than_2_to_the_31_tokens():
     n_tokens = 2**31 + 2**13
     maker = BlockMaker(
         np.broadcast_to(np.int32(0), n_tokens),  # takes no memory

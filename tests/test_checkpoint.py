@@ -12,7 +12,7 @@ SMALL = {"vector_size": 8, "epochs": 4, "batch_size": 256, "sample": 0, "random_
 
 
 class Interrupt(keras.callbacks.Callback):
-    """Interrupt training behind the first blocks of an epoch; remember where it began."""
+    """Interrupt training after the first blocks of an epoch; record the epochs that began."""
 
     def __init__(self, epoch=None):
         super().__init__()
@@ -127,9 +127,9 @@ def test_a_damaged_checkpoint_is_an_error(tmp_path, always_save, damage):
         CBOWVectorizer(**SMALL, checkpoint=path).fit(DOCUMENTS)
 
 
-def test_a_place_where_no_checkpoint_can_be_is_an_error_before_documents_are_read(tmp_path):
+def test_a_path_that_cannot_be_written_is_an_error_before_documents_are_read(tmp_path):
     for path in (tmp_path / "missing" / "training", tmp_path, tmp_path / "training.gz"):
-        with pytest.raises(ValueError, match="must be a file, not compressed, in a folder that can be written"):
+        with pytest.raises(ValueError, match="is not an uncompressed file in a writable folder: pass"):
             CBOWVectorizer(checkpoint=path).fit(document for document in [1])
 
 

@@ -1,4 +1,4 @@
-"""Training and transforming on a cluster of two processes, which all tests of this module share."""
+"""Training and transforming on a cluster of two processes, shared by all tests of this module."""
 
 import os
 import pickle
@@ -25,7 +25,7 @@ from sk_cbow.dask import DaskCBOWVectorizer, _submit
 
 pytestmark = [
     pytest.mark.slow,
-    # Of sockets and loops that a cluster leaves to the garbage collector.
+    # About sockets and event loops that a cluster leaves to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
@@ -55,7 +55,7 @@ def quick(small):
 
 @pytest.fixture(scope="module")
 def expected(bag, quick):
-    """What a single worker learns, in this process."""
+    """The result with a single worker, in this process."""
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0"):
         return DaskCBOWVectorizer(**quick, weighting="idf", remove_components=1).fit(bag)
 
@@ -66,7 +66,7 @@ def assert_identical(vectorizer, expected):
     assert list(vectorizer.vocabulary_) == list(expected.vocabulary_)
 
 
-def test_two_workers_learn_the_same_bits_as_one(client, bag, quick, expected):
+def test_two_workers_give_the_same_results_as_one(client, bag, quick, expected):
     vectorizer = DaskCBOWVectorizer(**quick, weighting="idf", remove_components=1).fit(bag)
     assert_identical(vectorizer, expected)
     assert set(client.run(os.getpid).values()) != {os.getpid()}
@@ -120,7 +120,7 @@ def test_transform_of_a_collection_is_lazy_and_keeps_order_and_index(client, two
     np.testing.assert_array_equal(computed, local)
 
 
-def test_vectors_of_a_collection_outlive_the_cluster_and_are_no_output_of_scikit_learn(cluster, bag, expected):
+def test_vectors_of_a_collection_outlive_the_cluster_and_ignore_set_output(cluster, bag, expected):
     vectorizer = pickle.loads(pickle.dumps(expected)).set_output(transform="pandas")
     with Client(cluster):
         vectors = vectorizer.transform(bag)
@@ -143,12 +143,12 @@ def test_vectors_of_a_series_are_an_array_and_those_of_a_frame_know_its_index(cl
     assert frame.columns[0] == "id"
 
 
-def test_large_blocks_are_cut_to_what_a_part_needs(client, bag, quick):
+def test_the_block_size_is_limited_to_the_size_of_a_part(client, bag, quick):
     vectorizer = DaskCBOWVectorizer(**quick | {"batch_size": 2**31 - 1}).fit(bag)
     assert np.isfinite(vectorizer.embeddings_).all()
 
 
-def test_a_fitted_one_needs_no_cluster(two_topics, bag, expected, tmp_path):
+def test_a_fitted_vectorizer_needs_no_cluster(two_topics, bag, expected, tmp_path):
     documents, _ = two_topics
     vectors = expected.transform(documents)
     assert isinstance(vectors, np.ndarray)
@@ -183,7 +183,7 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
-def test_a_worker_that_is_killed_in_the_middle_changes_nothing(client, bag, quick, expected):
+def test_results_do_not_change_if_a_worker_is_killed(client, bag, quick, expected):
     parameters = quick | {"weighting": "idf", "remove_components": 1}
     fitted = []
     thread = threading.Thread(target=lambda: fitted.append(DaskCBOWVectorizer(**parameters).fit(bag)))
@@ -209,7 +209,7 @@ def test_after_an_interruption_the_cluster_drops_what_was_submitted(client):
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert len(held) == 3  # as the frames of a traceback may hold them
+    assert len(held) == 3  # like references in a traceback
     wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks))
 
 
@@ -217,7 +217,7 @@ def test_a_client_that_goes_away_leaves_nothing_running(cluster, client, bag, qu
     other = Client(cluster, set_as_default=False)
 
     def fit():
-        with other.as_current(), suppress(Exception):  # whatever the client says
+        with other.as_current(), suppress(Exception):  # any error of the client
             DaskCBOWVectorizer(**quick | {"n_rounds": 200}).fit(bag)
 
     thread = threading.Thread(target=fit)
@@ -251,7 +251,7 @@ def test_an_error_names_partition_and_document_and_leaves_the_vectorizer_as_it_w
     assert_identical(vectorizer, expected)
 
 
-def test_without_a_cluster_the_error_tells_how_to_start_one(bag):
+def test_without_a_cluster_the_error_says_how_to_start_one(bag):
     with pytest.raises(RuntimeError, match=r"no Dask cluster .* client = distributed.Client\(\)"):
         DaskCBOWVectorizer().fit(bag)
 

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sk_cbow._documents import token_lists, with_progress
 
 LISTS = [["a", "b"], ["c"], []]
-# No list of two documents of equal length may become a matrix on the way.
+# Two documents of equal length, which must not be converted to a matrix.
 CELLS = np.array([*map(np.array, (["a", "b"], ["c"], np.array([], str))), None], dtype=object)[:3]
 
 
@@ -219,7 +219,7 @@ def test_a_null_in_a_column_is_a_missing_value(X, analyzer):
     assert [list(tokens) for tokens in token_lists(X, analyzer)] == [["to", "be"], []]
 
 
-def test_a_callable_gets_documents_as_they_are():
+def test_a_callable_gets_documents_unchanged():
     documents = ["to be", ["to", "be"], {"text": "to be"}, None, 7]
     received = []
 
@@ -232,7 +232,7 @@ def test_a_callable_gets_documents_as_they_are():
     assert all(one is other for one, other in zip(received, documents, strict=True))
 
 
-def test_an_error_in_a_callable_says_which_document_it_was():
+def test_an_error_in_a_callable_names_the_document():
     with pytest.raises(AttributeError) as error:
         list(token_lists(["to be", None], lambda text: text.split()))
     assert getattr(error.value, "__notes__", ["The analyzer was called with document 1, None."]) == [
@@ -241,7 +241,7 @@ def test_an_error_in_a_callable_says_which_document_it_was():
 
 
 def test_tokens_with_a_text_are_not_strings():
-    class Token:  # as of spaCy
+    class Token:  # as in spaCy
         text = "tea"
 
     with pytest.raises(TypeError, match=r"token 0 of document 0 .*, so pass \[token\.text for token in document\]"):
@@ -260,12 +260,12 @@ def test_tokens_with_a_text_are_not_strings():
         ([1.5], r"token 0 of document 0 is the float 1\.5"),
     ],
 )
-def test_an_analyzer_that_makes_no_tokens_is_an_error(made, message):
+def test_an_analyzer_that_does_not_return_a_list_is_an_error(made, message):
     with pytest.raises(TypeError, match=message):
         list(token_lists(["text"], lambda text: made))
 
 
-def test_a_long_value_is_shown_by_its_beginning():
+def test_errors_shorten_a_long_value():
     with pytest.raises(TypeError, match="document 0 is the str") as error:
         list(token_lists(["word " * 10_000], None))
     assert len(str(error.value)) < 200
@@ -280,7 +280,7 @@ ANYTHING = st.recursive(
 @pytest.mark.slow
 @given(X=ANYTHING, analyzer=st.sampled_from([None, "word", "char", "char_wb"]))
 @example(X=[[1, float("nan")]], analyzer=None)
-def test_whatever_is_passed_becomes_tokens_or_a_type_error(X, analyzer):
+def test_any_object_becomes_tokens_or_is_a_type_error(X, analyzer):
     try:
         documents = list(token_lists(X, analyzer))
     except TypeError as error:
@@ -292,7 +292,7 @@ def test_whatever_is_passed_becomes_tokens_or_a_type_error(X, analyzer):
 
 
 @pytest.mark.parametrize("is_sized", [True, False])
-def test_progress_tells_documents_tokens_and_the_time_left(capsys, is_sized):
+def test_progress_shows_documents_tokens_and_the_remaining_time(capsys, is_sized):
     X = LISTS if is_sized else iter(LISTS)
     assert list(with_progress(token_lists(X, None), X, every=0)) == LISTS
     *states, last = capsys.readouterr().out.split("\r")[1:]
@@ -302,7 +302,7 @@ def test_progress_tells_documents_tokens_and_the_time_left(capsys, is_sized):
         assert ("0:00:00 left" in state) == is_sized
     assert last.startswith("3 documents read, 3 tokens, ")
     assert last.rstrip().endswith("tokens per second")
-    assert last.endswith(" \n")  # over the time left
+    assert last.endswith(" \n")  # overwrites the remaining time
 
 
 def test_progress_of_a_fit_that_prints_lines_is_one_line(capsys):

@@ -21,7 +21,7 @@ from sk_cbow.keras import save_projector
 
 
 def numbered_vectorizer(number):
-    """A vectorizer whose tokens and vectors all tell its number."""
+    """A vectorizer whose tokens and vectors all depend on its number."""
     vectorizer = CBOWVectorizer(vector_size=20)
     vectorizer.vocabulary_ = {f"{number}_{row}": row for row in range(50)}
     vectorizer.embeddings_ = np.full((50, 20), number, np.float32)
@@ -51,7 +51,7 @@ def mode_of(path):
     return stat.S_IMODE(os.stat(path).st_mode)
 
 
-def test_a_file_appears_when_it_is_complete_and_on_the_disk(tmp_path, monkeypatch):
+def test_a_file_appears_when_it_is_complete_and_synced_to_disk(tmp_path, monkeypatch):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     calls = []
@@ -92,7 +92,7 @@ def test_after_an_error_of_the_disk_the_old_file_is_intact(tmp_path, monkeypatch
     assert os.listdir(tmp_path) == ["file"]
 
 
-# Replaces a file in one fork after another, each with a signal at the next line of Python that runs.
+# Replaces a file in a series of forks, each of which gets a signal one line of Python later than the one before.
 INTERRUPTED_AT_EACH_LINE = """
 import os, signal, sys
 from sk_cbow._files import atomic_write
@@ -137,7 +137,7 @@ print(len(outcomes), outcomes.count(-signal.SIGTERM))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_signal_at_any_line_leaves_the_old_file_or_the_new_one_and_nothing_else(tmp_path, name):
+def test_a_signal_at_any_line_leaves_the_old_file_or_the_new_one(tmp_path, name):
     no_warning_of_forks = ["-W", "ignore::DeprecationWarning"]  # since Python 3.12
     command = [sys.executable, *no_warning_of_forks, "-c", INTERRUPTED_AT_EACH_LINE, str(tmp_path / "file"), name]
     process = subprocess.run(command, capture_output=True, text=True)
@@ -270,7 +270,7 @@ def test_the_file_that_replaces_another_is_private_until_it_is_complete(tmp_path
 
 @pytest.fixture
 def folder_of_another_user():
-    """A folder that anyone can write, in the eyes of a user who is not root."""
+    """A folder that everyone can write to, used by a user who is not root."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
         user = os.geteuid()
@@ -385,7 +385,7 @@ def test_a_fifo_is_written_into(tmp_path):
 
 
 @pytest.mark.slow
-def test_standard_output_is_written_into_where_it_stands(tmp_path):
+def test_standard_output_is_written_at_its_current_position(tmp_path):
     code = "from sk_cbow._files import atomic_write\nprint('before', flush=True)\n"
     code += "with atomic_write('/dev/stdout') as file: file.write(b'content\\n')\nprint('after')"
     with open(tmp_path / "file", "wb") as file:
@@ -461,7 +461,7 @@ def test_one_byte_order_mark_at_the_beginning_is_skipped(tmp_path, name):
             assert file.read(100) == expected
 
 
-def test_bytes_given_back_are_read_again():
+def test_unread_bytes_are_read_again():
     file = RereadableFile(io.BytesIO(b"one\ntwo\nthree"))
     file.unread(file.read(6))
     assert file.readline(2) == b"on"
@@ -474,7 +474,7 @@ def test_bytes_given_back_are_read_again():
     assert file.readline(100) == file.read(1) == b""
 
 
-def test_lines_of_at_most_so_many_bytes():
+def test_lines_up_to_the_maximum_number_of_bytes():
     assert list(numbered_lines(io.BytesIO(b"abc\n\nabcd"), "file", 4, 7)) == [(7, b"abc\n"), (8, b"\n"), (9, b"abcd")]
     lines = numbered_lines(io.BytesIO(b"abc\nabcde\n"), "file", 4)
     assert next(lines) == (1, b"abc\n")
@@ -482,7 +482,7 @@ def test_lines_of_at_most_so_many_bytes():
         next(lines)
 
 
-def test_a_line_that_is_too_long_is_never_held(tmp_path):
+def test_a_line_that_is_too_long_is_not_read_to_its_end(tmp_path):
     path = tmp_path / "file.gz"
     path.write_bytes(gzip.compress(b"a" * 2**25, 1))
     tracemalloc.start()

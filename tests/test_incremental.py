@@ -1,4 +1,4 @@
-"""Starting from given vectors or earlier training, going on with new documents, and Keras callbacks."""
+"""Pretrained vectors, incremental training, warm starts and Keras callbacks."""
 
 import csv
 import pickle
@@ -35,7 +35,7 @@ def given(tokens, vector_size=8):
 
 
 @pytest.mark.parametrize("kind", ["dict", "KeyedVectors"])
-def test_training_starts_from_given_vectors(quick, kind):
+def test_training_starts_from_pretrained_vectors(quick, kind):
     vectors = given(["tea", "road", "unheard"])
     if kind == "KeyedVectors":
         keyed_vectors = KeyedVectors(8)
@@ -50,7 +50,7 @@ def test_training_starts_from_given_vectors(quick, kind):
             assert abs(vectorizer.embeddings_[row]).max() < 0.07
 
 
-def test_given_vectors_move_unless_they_are_frozen(quick):
+def test_pretrained_vectors_are_fine_tuned_unless_they_are_frozen(quick):
     vectors = given(["tea", "road"])
     free = CBOWVectorizer(**quick, init_vectors=vectors).fit(FIRST)
     frozen = CBOWVectorizer(**quick, init_vectors=vectors, freeze_init=True).fit(FIRST)
@@ -62,7 +62,7 @@ def test_given_vectors_move_unless_they_are_frozen(quick):
             assert np.linalg.norm(frozen.embeddings_[row]) > 0.1
 
 
-def test_frozen_vectors_stay_while_training_goes_on(quick):
+def test_frozen_vectors_stay_in_incremental_training(quick):
     vectors = given(["tea", "lemon"])
     vectorizer = CBOWVectorizer(**quick, init_vectors=vectors, freeze_init=True).fit(FIRST).partial_fit(SECOND)
     for token in ("tea", "lemon"):
@@ -131,7 +131,7 @@ def test_freezing_holds_in_the_calls_made_with_it(quick):
 
 def test_frozen_vectors_need_one_table(quick):
     vectorizer = CBOWVectorizer(**quick, init_vectors={}, freeze_init=True, shared_embedding=False)
-    with pytest.raises(ValueError, match=r"freeze_init=True with shared_embedding=False: .* share the embedding"):
+    with pytest.raises(ValueError, match=r"freeze_init=True with shared_embedding=False: .* set shared_embedding=True"):
         vectorizer.fit(FIRST)
 
 
@@ -153,7 +153,7 @@ def test_new_tokens_get_rows_behind_the_old_ones(quick):
     assert vectorizer.embeddings_.shape == (8, 8)
     milk, tea = vectorizer.vocabulary_["milk"], vectorizer.vocabulary_["tea"]
     assert (vectorizer.embeddings_[tea] != before[tea]).all()
-    # Milk is in no new document, so that it moves as noise only, and less.
+    # No new document contains milk, so that it is trained only as a negative sample, and changes less.
     moved = np.linalg.norm(vectorizer.embeddings_[:6] - before, axis=1)
     assert moved[milk] < moved[tea]
     assert vectorizer.transform(SECOND).shape == (80, 8)
@@ -177,7 +177,7 @@ def test_max_vocab_bounds_what_is_added(quick):
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_going_on_gives_the_same_bits_after_a_pickle(quick, shared, tmp_path):
+def test_incremental_training_gives_identical_results_after_a_pickle(quick, shared, tmp_path):
     straight = CBOWVectorizer(**quick, shared_embedding=shared).fit(FIRST).partial_fit(SECOND).partial_fit(FIRST)
     saved = CBOWVectorizer(**quick, shared_embedding=shared).fit(FIRST)
     saved = pickle.loads(pickle.dumps(saved)).partial_fit(SECOND)
@@ -187,7 +187,7 @@ def test_going_on_gives_the_same_bits_after_a_pickle(quick, shared, tmp_path):
     assert straight.loss_curve_ == saved.loss_curve_
 
 
-def test_going_on_remembers_how_far_training_has_come(quick):
+def test_incremental_training_keeps_what_was_learned(quick):
     quick["epochs"] = 10
     vectorizer = CBOWVectorizer(**quick).fit(FIRST)
     vectorizer.partial_fit(FIRST)
@@ -220,7 +220,7 @@ def test_idf_counts_no_more_documents_than_there_were(quick):
     assert vectorizer.idf_[vectorizer.vocabulary_["pot"]] == pytest.approx(1)  # in both documents
 
 
-def test_idf_goes_on_where_no_token_is_new(quick):
+def test_idf_is_updated_if_no_token_is_new(quick):
     vectorizer = CBOWVectorizer(**quick, weighting="idf").fit(FIRST).partial_fit(FIRST[:2])
     # 82 documents, each token in 41 of them.
     np.testing.assert_allclose(vectorizer.idf_, np.log(83 / 42) + 1, rtol=1e-6)
@@ -242,7 +242,7 @@ def test_documents_with_nothing_known_are_no_error_later(quick, documents):
 
 
 @pytest.mark.parametrize("remove_components", [0, 1])
-def test_components_stay_while_training_goes_on(quick, remove_components):
+def test_components_stay_in_incremental_training(quick, remove_components):
     vectorizer = CBOWVectorizer(**quick, remove_components=remove_components).fit(FIRST)
     before = vectorizer.components_
     np.testing.assert_array_equal(vectorizer.partial_fit([["tea", "cup"]]).components_, before)
@@ -265,17 +265,17 @@ def test_sizes_may_not_change(quick, parameters, how):
     vectorizer = CBOWVectorizer(**quick, warm_start=how == "warm start").fit(FIRST)
     before = pickle.dumps(vectorizer.embeddings_)
     vectorizer.set_params(**parameters)
-    with pytest.raises(ValueError, match=r"but in earlier training they were 8 and True: set them back"):
+    with pytest.raises(ValueError, match=r"but in previous training they were 8 and True: restore them"):
         vectorizer.fit(SECOND) if how == "warm start" else vectorizer.partial_fit(SECOND)
     assert pickle.dumps(vectorizer.embeddings_) == before
 
 
-def test_vectors_of_a_file_have_no_counts_to_go_on_from(fitted, tmp_path):
+def test_vectors_of_a_file_cannot_be_trained_incrementally(fitted, tmp_path):
     from sk_cbow import word2vec_format
 
     word2vec_format.save(fitted, tmp_path / "vectors.txt")
     loaded = word2vec_format.load(tmp_path / "vectors.txt")
-    with pytest.raises(ValueError, match=r"loaded from a file of vectors, .* pass its vectors as init_vectors"):
+    with pytest.raises(ValueError, match=r"loaded from a file of vectors, .* pass it as init_vectors"):
         loaded.partial_fit(FIRST)
 
 
@@ -326,7 +326,7 @@ def test_the_best_weights_are_restored(quick):
     assert len(restored.loss_curve_) == 3
 
 
-def test_going_on_after_an_early_stop_gives_the_same_bits(quick):
+def test_incremental_training_after_an_early_stop_is_reproducible(quick):
     def fit():
         stopping = keras.callbacks.EarlyStopping("loss", min_delta=100)
         vectorizer = CBOWVectorizer(**{**quick, "epochs": 10}, callbacks=[stopping]).fit(FIRST)
@@ -370,7 +370,7 @@ def test_a_function_gives_the_callbacks_themselves(quick):
     assert made[0].history["loss"] == vectorizer.loss_curve_
 
 
-def test_callbacks_change_no_bit(quick, fitted, two_topics):
+def test_callbacks_do_not_change_results(quick, fitted, two_topics):
     watched = clone(fitted).set_params(callbacks=[keras.callbacks.TerminateOnNaN()], verbose=0).fit(two_topics[0])
     np.testing.assert_array_equal(watched.embeddings_, fitted.embeddings_)
 
@@ -414,7 +414,7 @@ def test_a_callback_that_raises_leaves_the_vectorizer_as_it_was(quick):
 
 
 @pytest.mark.parametrize("callbacks", [["early"], lambda: ["early"]])
-def test_what_is_no_callback_is_named(quick, callbacks):
+def test_an_object_that_is_not_a_callback_is_named(quick, callbacks):
     with pytest.raises(TypeError, match=r"callbacks\[0\] is 'early': pass Keras callbacks, or a function that returns"):
         CBOWVectorizer(**quick, callbacks=callbacks).fit(FIRST)
 
@@ -442,7 +442,7 @@ def test_a_function_that_gives_no_list_and_a_callback_that_cannot_be_copied(quic
         CBOWVectorizer(**quick, callbacks=[callback]).fit(FIRST)
 
 
-def test_progress_tells_tokens_per_second(quick, capsys):
+def test_progress_shows_tokens_per_second(quick, capsys):
     CBOWVectorizer(**quick, verbose=2).fit(FIRST)
     assert capsys.readouterr().out.count("tokens_per_second: ") == 2
     CBOWVectorizer(**quick, verbose=1).fit(FIRST)

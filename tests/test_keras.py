@@ -79,14 +79,14 @@ def test_cbow_model_with_a_document_context_by_hand(two_topics, small, document_
 
 
 @pytest.mark.slow
-def test_fitting_again_with_one_table_forgets_the_two(two_topics, small):
+def test_refitting_with_one_table_removes_the_attributes_of_two(two_topics, small):
     vectorizer = CBOWVectorizer(**small, shared_embedding=False).fit(two_topics[0])
     vectorizer.set_params(shared_embedding=True).fit(two_topics[0])
     assert not hasattr(vectorizer, "context_embeddings_")
     assert not hasattr(vectorizer, "target_embeddings_")
 
 
-def test_cbow_model_is_of_what_was_fitted_whatever_was_set_since(fitted):
+def test_cbow_model_depends_on_fitted_attributes_not_on_later_parameters(fitted):
     other = clone(fitted).set_params(**fitted.get_params())
     vars(other).update(vars(fitted))
     other.set_params(shared_embedding=False)
@@ -122,7 +122,7 @@ def test_cbow_model_from_sizes_and_weights():
 
 @pytest.mark.slow
 def test_cbow_model_learns_when_the_user_trains_it():
-    # Even words stand among even words, odd ones among odd ones; the noise is any word.
+    # Even words have even words as context, odd words have odd ones; negative samples are any words.
     rng = np.random.default_rng(0)
     parity = rng.integers(0, 2, (2000, 1))
     word_index = 2 * rng.integers(0, 15, (2000, 1)) + parity + 1
@@ -174,7 +174,7 @@ def test_encode_reads_strings_with_the_analyzer_and_many_documents(two_topics, s
     assert [tokens[number - 1] for number in ids[401]] == two_topics[0][1]
 
 
-def test_a_refit_while_documents_are_encoded_changes_nothing_in_the_result(two_topics, small):
+def test_a_refit_during_encode_does_not_change_its_result(two_topics, small):
     vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
     expected = encode(vectorizer, [["tea", "car"]] * 5000, max_length=2)
 
@@ -259,7 +259,7 @@ def test_models_load_in_a_fresh_process_without_this_library(two_topics, small, 
 
 
 @pytest.mark.parametrize("function", [cbow_model, embedding_layer, document_model])
-def test_an_unfitted_vectorizer_is_refused(function):
+def test_an_unfitted_vectorizer_is_an_error(function):
     with pytest.raises(NotFittedError):
         function(CBOWVectorizer())
     with pytest.raises(NotFittedError):

@@ -19,7 +19,7 @@ def test_adasum_by_hand():
     np.testing.assert_array_equal(adasum(one, other), adasum(other, one))
 
 
-def test_sums_of_adagrad_are_averaged_over_the_parts_that_have_the_word():
+def test_accumulators_are_averaged_over_the_parts_that_contain_the_word():
     before = Tables([np.zeros((3, 2), np.float32)], [np.float32([1, 1, np.inf])])
     after = [
         Tables([np.float32([[1, 0], [0, 0], [0, 0]])], [np.float32([3, 1, np.inf])]),
@@ -36,7 +36,7 @@ def test_sums_of_adagrad_are_averaged_over_the_parts_that_have_the_word():
 
 
 @pytest.mark.parametrize("n_tables", [1, 2])
-def test_the_change_of_one_part_alone_leads_to_its_tables(n_tables):
+def test_applying_the_change_of_one_part_gives_its_tables(n_tables):
     rng = np.random.default_rng(0)
     before, after = (
         Tables(

@@ -51,31 +51,31 @@ def random_tile(seed=0, n_groups=4, noise_per_group=6):
     return tile_of(token_ids, 2, noise_ids, rng.integers(0, 4, (2, 3)), rng.integers(0, 2, (2, 3, 3)))
 
 
-def document_of(lane, tile, place):
-    """The sampled words of the document of a place, which are its document context."""
+def document_of(lane, tile, position):
+    """The document context of a position: the sampled words of its document."""
     n_spans, n_chunks = tile.sampled_rows.shape
     n_rows = len(lane) // (n_spans * n_chunks)
-    span, chunk = divmod(place // n_rows, n_chunks)
+    span, chunk = divmod(position // n_rows, n_chunks)
     words = []
     for other in range(n_chunks):
         sampled = (span * n_chunks + other) * n_rows + tile.sampled_rows[span, other]
-        is_same_document = lane[min(place, sampled) : max(place, sampled) + 1].all()  # no padding between
-        if tile.chunk_pairs[span, chunk, other] and is_same_document and sampled != place:
+        is_same_document = lane[min(position, sampled) : max(position, sampled) + 1].all()  # no padding between
+        if tile.chunk_pairs[span, chunk, other] and is_same_document and sampled != position:
             words.append(lane[sampled])
     return words
 
 
 def textbook_examples(tile, document_context=0):
-    """The examples of a tile one by one, as the textbook model takes them, with the weight of each noise word."""
+    """The examples of a tile one by one, as the textbook model takes them, with the weight of each negative sample."""
     words, contexts, noises, weights, documents = [], [], [], [], []
     sampled_window = tile.sampled_windows
     for lane in tile.token_ids.T:
-        for place, word in enumerate(lane):
-            around = [*range(place - sampled_window, place), *range(place + 1, place + sampled_window + 1)]
+        for position, word in enumerate(lane):
+            around = [*range(position - sampled_window, position), *range(position + 1, position + sampled_window + 1)]
             context = [lane[neighbour] for neighbour in around if 0 <= neighbour < len(lane) and lane[neighbour]]
-            document = document_of(lane, tile, place) if 0 < document_context < 1 else []
+            document = document_of(lane, tile, position) if 0 < document_context < 1 else []
             if word and (context or document):
-                noise = tile.noise_ids[place % len(tile.noise_ids)]
+                noise = tile.noise_ids[position % len(tile.noise_ids)]
                 words.append([word])
                 contexts.append(context + [0] * (2 * WINDOW - len(context)))
                 documents.append(document + [0] * (6 - len(document)))
@@ -102,7 +102,7 @@ def test_loss_and_gradient_of_a_small_tile_by_hand():
         table, table, tile_of(token_ids, 1, noise_ids), window=1, negative=2, offset=math.log(2), document_context=0
     )
     # Token 1 has the context vector (0, 2), token 2 has (1, 0). Both products are 0, less log 2: sigmoid is 1/3.
-    # The noise 3 has product 2 with the first context; noise 3 and 1 have product 1 with the second.
+    # The negative sample 3 has product 2 with the first context; the samples 3 and 1 have product 1 with the second.
     e = math.e
     far, near = e**2 / (e**2 + 2), e / (e + 2)
     assert n_targets.numpy() == 2
@@ -129,7 +129,7 @@ def test_hidden_vectors_with_a_document_context_by_hand():
     assert not np.any(hidden[4:])
 
 
-def test_without_sampled_words_of_the_document_the_window_counts_alone():
+def test_without_sampled_words_of_the_document_the_window_has_all_the_weight():
     table = np.concatenate((np.zeros((1, 8)), np.eye(8))).astype(np.float32)
     tile = tile_of([[1], [2], [0], [0]], 1, [[6]], [[0, 0]], np.zeros((1, 2, 2)))
     hidden, _, _ = context_mean(table, tile, window=1, document_context=0.8)
@@ -246,7 +246,7 @@ def test_no_context_crosses_a_document_and_padding_gets_no_gradient(document_con
         np.testing.assert_array_equal(before[:, 1:], after[:, 1:])
 
 
-def test_noise_equal_to_the_target_adds_nothing():
+def test_negative_samples_equal_to_the_target_are_dropped():
     table = random_tables(1)[0]
     token_ids = np.array([[3], [3], [3], [3]], np.int32)
     tile = tile_of(token_ids, 1, np.full((1, 6), 3))
@@ -268,7 +268,7 @@ def test_extreme_products_keep_loss_and_gradient_finite():
     table = np.array([[0, 0], [30, 30], [30, 30], [-30, -30]], np.float32)
     options = {"window": 1, "negative": 2, "offset": math.log(2), "document_context": 0}
     loss, _, gradients = tile_gradients(table, table, tile_of([[1], [3]], 1, [[2, 3]]), **options)
-    # Each target has product -1800 with its context, and one of its two noise words, of weight 1, has 1800.
+    # Each target has product -1800 with its context, and one of its two negative samples, of weight 1, has 1800.
     assert loss.numpy() == pytest.approx(2 * (1800 + math.log(2)) + 2 * (1800 - math.log(2)))
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
@@ -337,7 +337,7 @@ def test_learning_rate_falls_linearly_over_the_whole_of_training():
 
 
 def test_loss_curve_is_the_mean_over_the_targets():
-    # With no learning to speak of, all products are nearly zero: each target costs log(1 + k), and its noise, of
+    # With nearly no learning, all products are nearly zero. The loss of a target is log(1 + k); that of its samples, of
     # which 1 / N_TOKENS is dropped, k * log(1 + 1 / k).
     _, _, (loss,) = train_on(small_corpus(), learning_rate=1e-9)
     noise = NEGATIVE * (1 - 1 / N_TOKENS) * math.log1p(1 / NEGATIVE)
@@ -363,7 +363,7 @@ def test_initial_vectors_are_small_and_padding_and_spare_rows_zero():
     assert (first[1:3001] != second[1:3001]).any(axis=1).all()
 
 
-def test_given_rows_and_accumulators_are_written_over_the_random_ones():
+def test_given_rows_and_accumulators_replace_the_random_ones():
     table, accumulator = keras.Variable(np.zeros((8, 2), np.float32)), keras.Variable(np.zeros(8, np.float32))
     first = RowInit(np.array([0, 2], np.int32), np.array([[1, 2], [3, 4]], np.float32), np.array([5, 6], np.float32))
     second = RowInit(np.array([2], np.int32), np.array([[7, 8]], np.float32), np.array([np.inf], np.float32))

@@ -91,7 +91,7 @@ def test_odd_documents(documents):
 
 
 def test_documents_are_split_as_str_split_does():
-    characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]  # surrogates cannot be passed
+    characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]  # not surrogates
     assert_same_vectors(vectorizer_of(["tea", "cup"]), [f"{character}tea{character}cup" for character in characters])
 
 
@@ -149,7 +149,7 @@ def test_importing_the_converter_does_not_import_tensorflow(in_a_fresh_process):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("missing", ["skl2onnx", "onnx"])
-def test_without_skl2onnx_the_error_tells_what_to_install(missing, in_a_fresh_process):
+def test_without_skl2onnx_the_error_says_what_to_install(missing, in_a_fresh_process):
     code = """
 import sys
 sys.modules[sys.argv[1]] = None  # as if it were not installed

@@ -41,7 +41,7 @@ PUBLIC += [
 
 
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__qualname__)
-def test_every_public_name_has_an_example_and_a_place_in_the_reference(public):
+def test_every_public_name_has_an_example_and_is_in_the_reference(public):
     assert "\n>>> " in inspect.getdoc(public).partition("\nExamples\n")[2]
     docs = README.parent / "docs"
     reference = [docs / "api/index.rst", docs / "_templates/autosummary/class.rst"]
@@ -55,8 +55,8 @@ def test_only_the_model_and_the_keras_objects_import_tensorflow():
     assert "" not in importers["keras.py"]  # on use only
 
 
-def test_imports_run_one_way_down():
-    """Leaves import no module of the project, the vectorizer imports leaves, and what is around it these two."""
+def test_modules_import_only_lower_layers():
+    """Private modules import none of the package, `_vectorizer` imports these, public modules import both."""
     pattern = re.compile(r"^\s*(?:import|from) sk_cbow\.(\w+)", re.M)
     imported = {path.stem: set(pattern.findall(path.read_text())) for path in SOURCES}
     leaves = {name for name in imported if name.startswith("_")} - {"__init__", "_vectorizer"}

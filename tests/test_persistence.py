@@ -1,4 +1,4 @@
-"""What is saved, and what comes back in another process, another version, another thread."""
+"""Saving and loading, in other processes, versions and threads."""
 
 import copy
 import pickle
@@ -45,7 +45,7 @@ def to_save(two_topics, small):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", DUMP)
-def test_a_saved_vectorizer_gives_the_same_bits_in_a_process_without_tensorflow(
+def test_a_saved_vectorizer_gives_identical_vectors_in_a_process_without_tensorflow(
     way, to_save, tmp_path, in_a_fresh_process
 ):
     path = tmp_path / "vectorizer"
@@ -76,7 +76,7 @@ def zipf_documents(n_tokens, n_distinct):
 
 
 @pytest.mark.slow
-def test_a_pickle_holds_little_beside_embeddings_and_tokens():
+def test_a_pickle_contains_little_more_than_embeddings_and_tokens():
     documents = zipf_documents(300_000, 10**6)
     vectorizer = CBOWVectorizer(vector_size=100, epochs=1, random_state=0).fit(documents)
     n_distinct = len({token for tokens in documents for token in tokens})
@@ -95,7 +95,7 @@ def test_a_pickle_of_the_same_minor_version_is_read(version, fitted, monkeypatch
 
 
 @pytest.mark.parametrize("version", ["0.0.9", "0.10.0", "1.0.0"])
-def test_a_pickle_of_another_minor_version_is_refused_with_a_sentence(version, fitted, monkeypatch):
+def test_a_pickle_of_another_minor_version_is_an_error(version, fitted, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(sk_cbow, "__version__", version)
         saved = pickle.dumps(fitted)
@@ -103,7 +103,7 @@ def test_a_pickle_of_another_minor_version_is_refused_with_a_sentence(version, f
         pickle.loads(saved)
 
 
-def test_a_state_without_a_version_is_refused_with_a_sentence():
+def test_a_state_without_a_version_is_an_error():
     with pytest.raises(ValueError, match=r"saved by sk_cbow before 0\.1, which .* cannot read: load it with"):
         CBOWVectorizer().__setstate__({"vector_size": 100})
 
@@ -170,7 +170,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_a_damaged_state_is_refused_by_every_loader(damage, fitted):
+def test_a_damaged_state_is_an_error_with_every_loader(damage, fitted):
     with pytest.raises(ValueError, match=r"the saved CBOWVectorizer is damaged, .*: restore the file, or fit again"):
         CBOWVectorizer().__setstate__(damage(fitted.__getstate__()))
     harmful = copy.copy(fitted)
@@ -208,18 +208,18 @@ def test_attributes_that_were_set_in_another_precision_are_used_and_saved_as_flo
 
 
 @pytest.mark.parametrize("state", [None, 5, "abc", ("a", 1), {}])
-def test_a_state_that_is_no_dict_of_ours_is_refused(state):
+def test_an_unknown_state_is_an_error(state):
     with pytest.raises(ValueError, match=r"saved by sk_cbow before 0\.1, which .* cannot read"):
         CBOWVectorizer().__setstate__(state)
 
 
 def test_a_state_cannot_replace_a_method(fitted):
-    with pytest.raises(ValueError, match="is damaged, transform is no attribute of its own"):
+    with pytest.raises(ValueError, match="is damaged, transform is not an attribute of an instance"):
         CBOWVectorizer().__setstate__(fitted.__getstate__() | {"transform": 3})
 
 
 @pytest.mark.parametrize("version", [None, 1, ""])
-def test_a_version_that_is_none_is_refused_with_a_sentence(version, fitted):
+def test_an_invalid_version_is_an_error(version, fitted):
     with pytest.raises(ValueError, match=r"saved by sk_cbow .*, which .* cannot read: load it with"):
         CBOWVectorizer().__setstate__(fitted.__getstate__() | {"_sk_cbow_version": version})
 

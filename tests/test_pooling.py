@@ -60,7 +60,7 @@ def test_weighted_means_equal_a_loop(corpus):
     np.testing.assert_allclose(means_of(rows, offsets, weights, embeddings), expected, atol=1e-6)
 
 
-def test_order_of_tokens_changes_no_bit_and_the_arguments_stay_as_they_are(corpus):
+def test_results_do_not_depend_on_the_order_of_tokens_and_arguments_are_unchanged(corpus):
     embeddings, rows, _ = corpus
     offsets = np.array([0, len(rows)])
     weights = np.linspace(0.1, 1, len(embeddings), dtype=np.float32)
@@ -84,13 +84,13 @@ def test_a_mean_over_very_many_tokens_is_as_exact_as_one_over_few():
 
 
 @pytest.mark.parametrize("row", [3, -1, 10**6])
-def test_a_row_without_a_vector_is_an_error_before_scipy_reads_foreign_memory(row):
+def test_a_row_out_of_range_is_an_error_before_scipy_accesses_memory(row):
     rows = np.array([0, row] * 1000, np.int32)
     with pytest.raises(ValueError, match=rf"vocabulary_ has rows from .*{row}.*, but embeddings_ has 0 to 2: take"):
         document_term_matrix(rows, np.array([0, 2000]), 3)
 
 
-def test_a_document_in_several_chunks_has_the_same_bits_as_in_one(corpus):
+def test_a_document_in_several_chunks_has_the_same_vector_as_in_one(corpus):
     embeddings, rows, _ = corpus
     weights = np.linspace(0.1, 1, len(embeddings), dtype=np.float32)
     whole = means_of(rows[:30], np.array([0, 5, 25, 25, 30]), weights, embeddings)
@@ -104,7 +104,7 @@ def test_a_document_in_several_chunks_has_the_same_bits_as_in_one(corpus):
     np.testing.assert_array_equal(np.concatenate(means), whole)
 
 
-def test_a_document_in_several_chunks_has_a_token_once():
+def test_a_document_in_several_chunks_is_counted_once():
     rows = np.array([0, 1, 1, 0, 0, 2, 0], np.int32)
     chunks = [(rows[:3], np.array([0, 1, 3]), False), (rows[3:], np.array([0, 2, 4]), True)]
     assert count_document_frequency(document_term_matrices(chunks, 3), 3).tolist() == [3, 1, 1]
@@ -141,7 +141,7 @@ def test_components_are_the_first_right_singular_vectors(corpus):
 
 
 @pytest.mark.slow
-def test_components_found_in_several_threads_have_the_same_bits_and_restore_the_number_of_blas_threads():
+def test_components_do_not_depend_on_threads_and_the_number_of_blas_threads_is_restored():
     vectors = np.random.default_rng(0).normal(size=(2000, 120)).astype(np.float32)
     before = [(library["filepath"], library["num_threads"]) for library in threadpool_info()]
 
@@ -155,7 +155,7 @@ def test_components_found_in_several_threads_have_the_same_bits_and_restore_the_
     assert [(library["filepath"], library["num_threads"]) for library in threadpool_info()] == before
 
 
-def test_components_that_are_all_there_is_are_an_error():
+def test_as_many_components_as_spanned_dimensions_are_an_error():
     of_one_token = np.repeat(EMBEDDINGS[2:] / 3, 5, axis=0)
     with pytest.raises(ValueError, match=r"remove_components=1 would leave nothing: .* n_samples=5 .* span 1 dim"):
         first_singular_vectors(second_moments([of_one_token[:2], of_one_token[2:]]), 1, 5)
@@ -178,7 +178,7 @@ def test_removing_components_from_huge_and_tiny_vectors():
         np.testing.assert_array_equal(left, scale * project_out(np.float32([[1.5, 1]]), component))
 
 
-def test_what_is_left_is_orthogonal_to_the_components_and_its_bits_are_its_own(corpus):
+def test_projected_vectors_are_orthogonal_to_the_components_and_do_not_depend_on_other_rows(corpus):
     embeddings, _, _ = corpus
     components = first_singular_vectors(second_moments([embeddings]), 3, len(embeddings))
     left = project_out(embeddings, components)

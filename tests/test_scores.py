@@ -66,7 +66,7 @@ def test_analogy_score_equals_gensims(vectorizer, keyed_vectors, questions, opti
     assert ours.sections == sections
 
 
-def test_many_questions_are_answered_part_by_part(vectorizer, questions, monkeypatch):
+def test_many_questions_are_answered_in_batches(vectorizer, questions, monkeypatch):
     from sk_cbow import _similarity
 
     expected = vectorizer.analogy_score(questions)
@@ -107,7 +107,7 @@ def test_a_file_without_questions(vectorizer, tmp_path):
         vectorizer.analogy_score(path, dummy4unknown=True)
 
 
-def test_a_byte_order_mark_and_windows_line_breaks_are_no_part_of_words(vectorizer, pairs, questions, tmp_path):
+def test_a_byte_order_mark_and_windows_line_breaks_are_not_part_of_words(vectorizer, pairs, questions, tmp_path):
     for method, path in (("similarity_score", pairs), ("analogy_score", questions)):
         lines = path.read_bytes().split(b"\n")[1 if method == "similarity_score" else 0 :]
         other = tmp_path / "other.txt"
@@ -135,7 +135,7 @@ def test_files_that_cannot_be_read(vectorizer, tmp_path, method, heading):
 
 
 @pytest.mark.parametrize("method", ["similarity_score", "analogy_score"])
-def test_errors_quote_a_long_line_in_part(vectorizer, tmp_path, method):
+def test_errors_shorten_a_long_line(vectorizer, tmp_path, method):
     path = tmp_path / "file.txt"
     path.write_text("k" * 10**6 + "\n")
     with pytest.raises(ValueError, match=r"line 1 of .* is 'k{30,40}\.\.\.k{30,40}': expected") as caught:
@@ -157,7 +157,7 @@ def test_errors_quote_a_long_line_in_part(vectorizer, tmp_path, method):
         ("similarity_score", {"delimiter": 5}, TypeError, "delimiter is 5: pass the string"),
     ],
 )
-def test_options_that_cannot_be(vectorizer, pairs, questions, method, options, error, message):
+def test_invalid_options(vectorizer, pairs, questions, method, options, error, message):
     for name, path in (("similarity_score", pairs), ("analogy_score", questions)):
         if method in ("both", name):
             with pytest.raises(error, match=message):

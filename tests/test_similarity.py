@@ -20,7 +20,7 @@ def test_tokens_count_at_unit_length_and_negatives_are_subtracted():
     assert neighbours[0][1] == pytest.approx(7 / 50**0.5)
 
 
-def test_a_vector_is_taken_as_it_is_and_leaves_nothing_out():
+def test_a_vector_is_not_scaled_and_excludes_no_token():
     assert most_similar(np.array([0.0, 0.1]), (), 1, VOCABULARY, EMBEDDINGS)[0][0] == "north"
     weighed = most_similar(["east", np.array([0.0, 100.0])], (), 1, VOCABULARY, EMBEDDINGS)
     assert weighed[0][0] == "north"

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, on a subclass that reads numeric rows as documents, and what they cannot ask."""
+"""scikit-learn's own checks, on a subclass that reads numeric rows as documents, and what they do not test."""
 
 import copy
 
@@ -110,7 +110,7 @@ def test_fit_transform_is_fit_and_transform(averaging, two_topics):
     np.testing.assert_array_equal(vectors, clone(averaging).fit(documents).transform(documents))
 
 
-def test_the_bits_of_a_document_do_not_depend_on_its_neighbours(averaging, two_topics):
+def test_the_vector_of_a_document_does_not_depend_on_other_documents(averaging, two_topics):
     documents = [*two_topics[0][:50], [], ["?"], ["tea"], ["tea", "?", "car"] * 1000]
     vectors = averaging.transform(documents)
     alone = np.concatenate([averaging.transform([tokens]) for tokens in documents])
@@ -158,7 +158,7 @@ def test_an_average_equals_a_loop_over_tokens(averaging, two_topics):
     np.testing.assert_allclose(averaging.transform(documents), means - means @ removed.T @ removed, atol=2e-5)
 
 
-def test_unfitted_methods_say_so():
+def test_methods_of_an_unfitted_vectorizer_raise_not_fitted_error():
     for call in (lambda v: v.transform([["a"]]), lambda v: v.most_similar("a"), lambda v: v.get_feature_names_out()):
         with pytest.raises(NotFittedError):
             call(CBOWVectorizer())
@@ -204,7 +204,7 @@ def test_html_shows_parameters_and_links_to_the_documentation(fitted):
     assert repr(fitted) == "CBOWVectorizer(epochs=3, random_state=0, sample=0, vector_size=8)"
 
 
-# In company
+# In pipelines and searches
 
 
 def test_column_transformer_on_columns_of_a_frame(two_topics, texts, small):
@@ -255,7 +255,7 @@ def test_searches_in_two_processes(search, two_topics, small):
         options |= {"min_resources": 100, "random_state": 0}
     found = search(pipeline, grid, **options).fit(ragged, topics)
     assert found.best_score_ > 0.95
-    # The worker processes computed the same bits as this one does.
+    # Results in the worker processes are identical to those in this one.
     alone = clone(pipeline).set_params(**found.best_params_).fit(ragged, topics)
     np.testing.assert_array_equal(found.best_estimator_[0].embeddings_, alone[0].embeddings_)
 
@@ -265,7 +265,7 @@ def test_cross_val_score_on_strings(texts, two_topics, small):
     assert cross_val_score(pipeline, texts, two_topics[1], cv=3, error_score="raise").min() > 0.95
 
 
-def test_metadata_is_routed_past_it(two_topics, small):
+def test_metadata_is_routed_to_the_classifier(two_topics, small):
     documents, topics = two_topics
     with sklearn.config_context(enable_metadata_routing=True):
         classifier = LogisticRegression().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)

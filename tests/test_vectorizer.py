@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 
 from sk_cbow import CBOWVectorizer, _vocabulary
 
-# What a user wants it for
+# What it is for
 
 
 @pytest.mark.parametrize("shared_embedding", [True, False])
@@ -43,7 +43,7 @@ def test_words_of_one_topic_are_neighbours(fitted):
 
 @pytest.mark.slow
 def test_an_epoch_of_hundreds_of_blocks(two_topics, small):
-    """Many blocks go into one call of Keras' function, more than Keras before 3.7 could put there."""
+    """One call of Keras' function trains on many blocks, more than Keras before 3.7 supported."""
     documents, _ = two_topics
     vectorizer = CBOWVectorizer(**small | {"epochs": 1}, batch_size=64).fit(documents * 5)
     assert sum(map(len, documents)) * 5 / 64 > 200
@@ -79,7 +79,7 @@ def test_a_corpus_on_disk_read_in_tiny_chunks_gives_the_same_vectors(monkeypatch
     np.testing.assert_array_equal(on_disk.embeddings_, in_memory.embeddings_)
     np.testing.assert_array_equal(on_disk.idf_, in_memory.idf_)
     np.testing.assert_array_equal(on_disk.transform(documents), vectors)
-    np.testing.assert_allclose(in_memory.transform(documents), vectors, atol=1e-6)  # sums for the component are rounded
+    np.testing.assert_allclose(in_memory.transform(documents), vectors, atol=1e-6)  # the component differs by rounding
 
 
 # What fit leaves behind
@@ -119,9 +119,7 @@ def test_transform_is_the_mean_over_known_tokens(fitted):
 @pytest.mark.slow
 @pytest.mark.parametrize("document_context", [0.5, 1])
 @pytest.mark.parametrize("shared_embedding", [True, False])
-def test_a_document_context_learns_topics_and_gives_the_same_bits(
-    two_topics, small, document_context, shared_embedding
-):
+def test_a_document_context_learns_topics_and_is_reproducible(two_topics, small, document_context, shared_embedding):
     documents, topics = two_topics
     parameters = {**small, "document_context": document_context, "shared_embedding": shared_embedding}
     vectorizer = CBOWVectorizer(**parameters).fit(documents)
@@ -132,7 +130,7 @@ def test_a_document_context_learns_topics_and_gives_the_same_bits(
 
 @pytest.mark.slow
 def test_words_that_only_share_documents_become_neighbours_by_the_document_context():
-    """Key and lock stand at the ends of a document, out of each other's window, among words that all documents have."""
+    """Words of a pair are first and last in a document, outside each other's window, among words of all documents."""
     rng = np.random.default_rng(0)
     fillers = [f"filler{number}" for number in range(20)]
     pairs = [("key", "lock"), ("moon", "star"), ("bread", "wine"), ("salt", "sea")]
@@ -160,7 +158,7 @@ def test_documents_of_every_length_have_a_document_context(small):
         assert vectors[1:].any(axis=1).all()
 
 
-def test_one_random_state_gives_the_same_bits_in_one_process(two_topics, fitted, small):
+def test_one_random_state_gives_identical_results_in_one_process(two_topics, fitted, small):
     documents, _ = two_topics
     np.testing.assert_array_equal(CBOWVectorizer(**small).fit(documents).embeddings_, fitted.embeddings_)
     other = CBOWVectorizer(**{**small, "random_state": 1}).fit(documents)
@@ -184,7 +182,7 @@ for document_context in (0, 0.8):
 
 
 @pytest.mark.slow
-def test_one_random_state_gives_the_same_bits_whatever_the_number_of_threads(in_a_fresh_process):
+def test_results_do_not_depend_on_the_number_of_threads(in_a_fresh_process):
     one, four = (
         in_a_fresh_process(
             FIT_AND_HASH,
@@ -215,7 +213,7 @@ def test_global_random_states_are_untouched(two_topics, random_state, small):
     assert random.getstate() == python_before
 
 
-def test_keras_global_dtypes_change_nothing(two_topics, fitted, small):
+def test_results_do_not_depend_on_keras_global_dtypes(two_topics, fitted, small):
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     try:
         keras.config.set_floatx("float64")
@@ -227,7 +225,7 @@ def test_keras_global_dtypes_change_nothing(two_topics, fitted, small):
     np.testing.assert_array_equal(vectorizer.embeddings_, fitted.embeddings_)
 
 
-# What goes wrong with documents
+# Invalid documents
 
 
 WRONG = [("tea", "X is the str 'tea'"), (b"tea", "X is the bytes"), (None, "X is None"), (7, "X is the int 7")]
@@ -251,7 +249,7 @@ SCALARS = [(b"tea", "bytes"), (7, "int 7"), ({"tea": 1}, "dict"), (1.5, "float 1
         ("word", ["tea", ["tea"]], r"document 1 is the list \['tea'\]: .* set analyzer=None"),
     ],
 )
-def test_what_is_no_corpus_is_refused_and_a_fitted_vectorizer_stays_as_it_was(analyzer, X, message, fitted):
+def test_an_invalid_corpus_is_an_error_and_leaves_a_fitted_vectorizer_unchanged(analyzer, X, message, fitted):
     vectorizer = copy.deepcopy(fitted).set_params(analyzer=analyzer)
     before = pickle.dumps(vectorizer)
     for method in (vectorizer.fit, vectorizer.fit_transform, vectorizer.transform):
@@ -280,7 +278,7 @@ def test_a_missing_value_is_a_document_without_tokens(two_topics, fitted, small)
         (None, [["a"]] * 9, "no document has two"),
     ],
 )
-def test_what_nothing_can_be_learned_from_is_refused_by_fit(analyzer, X, message, fitted):
+def test_fit_on_documents_without_contexts_is_an_error(analyzer, X, message, fitted):
     vectorizer = copy.deepcopy(fitted).set_params(analyzer=analyzer)
     before = pickle.dumps(vectorizer)
     with pytest.raises(ValueError, match=message):
@@ -291,7 +289,7 @@ def test_what_nothing_can_be_learned_from_is_refused_by_fit(analyzer, X, message
 
 def test_as_many_components_as_dimensions_cannot_be_removed(fitted):
     vectorizer = copy.deepcopy(fitted).set_params(remove_components=8)
-    with pytest.raises(ValueError, match="remove_components=8 leaves nothing of vectors of vector_size=8: lower it"):
+    with pytest.raises(ValueError, match="remove_components=8 leaves nothing of vectors with vector_size=8: lower it"):
         vectorizer.fit([["a", "b"]] * 9)
     assert vectorizer.components_.shape == (0, 8)
 
@@ -353,7 +351,7 @@ def test_any_strings_have_finite_vectors(texts, analyzer, fitted):
 
 
 @pytest.mark.parametrize("tokens", [["tea", "milk", "car", "?"] * 10, []], ids=["long", "empty"])
-def test_an_iterator_of_any_length_needs_memory_for_its_result_and_some_documents_only(tokens, fitted):
+def test_transform_of_an_iterator_takes_memory_for_its_result_and_some_documents_only(tokens, fitted):
     def peak_of_transform(n_documents):
         tracemalloc.start()
         vectors = fitted.transform(tokens for _ in range(n_documents))
@@ -367,7 +365,7 @@ def test_an_iterator_of_any_length_needs_memory_for_its_result_and_some_document
     assert many < few + 60_000 * 8 * 4 / 8
 
 
-def test_one_long_document_needs_memory_for_a_chunk_of_it_only(fitted):
+def test_transform_of_one_long_document_takes_memory_for_a_chunk_of_it_only(fitted):
     def peak_of_transform(n_tokens):
         document = ["tea", "milk", "car", "?"] * (n_tokens // 4)
         tracemalloc.start()
@@ -380,11 +378,11 @@ def test_one_long_document_needs_memory_for_a_chunk_of_it_only(fitted):
     assert peak_of_transform(8_000_000) < peak_of_transform(1_000_000) + 1e6
 
 
-# Other threads
+# Threads
 
 
 @pytest.mark.slow
-def test_a_refit_during_transform_changes_nothing_in_its_result(two_topics, small):
+def test_a_refit_during_transform_does_not_change_its_result(two_topics, small):
     vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
     expected = vectorizer.transform([["tea"], ["car"]] * 5000)
 
@@ -399,7 +397,7 @@ def test_a_refit_during_transform_changes_nothing_in_its_result(two_topics, smal
     assert vectorizer.transform([["tea"]]).shape == (1, 3)
 
 
-def test_a_refit_while_neighbours_are_looked_up_changes_nothing_in_the_result(two_topics, small):
+def test_a_refit_during_most_similar_does_not_change_its_result(two_topics, small):
     vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
     expected = vectorizer.most_similar(["tea", "car"])
 
@@ -413,7 +411,7 @@ def test_a_refit_while_neighbours_are_looked_up_changes_nothing_in_the_result(tw
 
 @pytest.mark.slow
 def test_threads_see_the_old_vectors_or_the_new_ones_while_another_fits(two_topics, small):
-    """Vocabularies of two sizes, so that a mixture of two fits would have rows without vectors."""
+    """Vocabularies of two sizes, so that a mixture of two fits would have rows out of range."""
     vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
     documents = [[*vectorizer.vocabulary_]] * 50
     frequent = next(iter(vectorizer.vocabulary_))
@@ -445,14 +443,14 @@ def test_threads_see_the_old_vectors_or_the_new_ones_while_another_fits(two_topi
         assert set().union(*(user.result() for user in users)) == expected.keys()
 
 
-# What goes wrong while training
+# Errors in training
 
 
 def interrupt():
     raise KeyboardInterrupt
 
 
-def test_an_interrupted_fit_leaves_a_fitted_vectorizer_as_it_was(two_topics, small):
+def test_an_interrupted_fit_leaves_a_fitted_vectorizer_unchanged(two_topics, small):
     vectorizer = CBOWVectorizer(**small).fit(two_topics[0]).set_params(callbacks=interrupt)
     before = pickle.dumps(vectorizer)
     with pytest.raises(KeyboardInterrupt):
@@ -526,7 +524,7 @@ def test_parameters_are_validated(parameter, value):
         {"shared_embedding": np.True_},
     ],
 )
-def test_numpys_numbers_are_numbers_as_in_a_grid_search_over_arange(parameters, two_topics, fitted, small):
+def test_parameters_may_be_numpy_numbers_as_in_a_grid_search_over_arange(parameters, two_topics, fitted, small):
     vectorizer = CBOWVectorizer(**{**small, **parameters}).fit(two_topics[0])
     np.testing.assert_array_equal(vectorizer.embeddings_, fitted.embeddings_)
     (name,) = parameters
@@ -537,13 +535,13 @@ def test_every_parameter_is_constrained():
     assert set(CBOWVectorizer._parameter_constraints) == set(CBOWVectorizer().get_params())
 
 
-def test_too_large_a_learning_rate_is_an_error_that_says_so(two_topics, small):
+def test_divergence_is_an_error_that_names_the_learning_rate(two_topics, small):
     for learning_rate in (1e38, 1e18):  # the vectors are not finite, or only the loss is not
         with pytest.raises(ValueError, match=rf"learning_rate={re.escape(str(learning_rate))} .* lower it"):
             CBOWVectorizer(**{**small, "learning_rate": learning_rate}).fit(two_topics[0])
 
 
-def test_running_out_of_memory_tells_what_was_asked_for_and_leaves_the_vectorizer_as_it_was(two_topics, small):
+def test_a_memory_error_names_the_sizes_and_leaves_the_vectorizer_unchanged(two_topics, small):
     vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
     before = vectorizer.transform(two_topics[0])
     message = (
@@ -555,7 +553,7 @@ def test_running_out_of_memory_tells_what_was_asked_for_and_leaves_the_vectorize
 
 
 @pytest.mark.slow
-def test_a_process_that_ran_out_of_memory_ends_when_it_is_told_to():
+def test_a_process_survives_a_memory_error():
     code = (
         "import resource\n"
         "from sk_cbow import CBOWVectorizer\n"
@@ -594,7 +592,7 @@ def test_scopes_in_which_variables_cannot_be_trained_are_named(two_topics, small
     assert not hasattr(vectorizer, "embeddings_")
 
 
-def test_a_gradient_tape_changes_nothing(two_topics, fitted, small):
+def test_a_gradient_tape_does_not_change_results(two_topics, fitted, small):
     with tf.GradientTape() as tape:
         vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
     assert not tape.watched_variables()
@@ -602,11 +600,11 @@ def test_a_gradient_tape_changes_nothing(two_topics, fitted, small):
 
 
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")  # TensorFlow's
-def test_uncompiled_functions_are_warned_about(two_topics, fitted, small):
+def test_uncompiled_training_is_a_warning(two_topics, fitted, small):
     tf.config.run_functions_eagerly(True)
     try:
         with pytest.warns(
-            UserWarning, match=r"run_functions_eagerly\(True\) is set, .* rounded differently; set it to"
+            UserWarning, match=r"run_functions_eagerly\(True\) is set, .* differ by rounding errors; set it to"
         ):
             vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
     finally:
@@ -615,7 +613,7 @@ def test_uncompiled_functions_are_warned_about(two_topics, fitted, small):
 
 
 @pytest.mark.slow
-def test_another_keras_backend_is_an_error_that_says_what_to_do(in_a_fresh_process):
+def test_another_keras_backend_is_an_error_with_a_remedy(in_a_fresh_process):
     code = (
         "import keras\n"
         "keras.backend.backend = lambda: 'jax'\n"  # the real one would have to be installed
@@ -629,7 +627,7 @@ def test_another_keras_backend_is_an_error_that_says_what_to_do(in_a_fresh_proce
     )
 
 
-# What nobody sees
+# Side effects
 
 
 def test_a_fit_keeps_neither_documents_nor_model_alive(two_topics, small):
@@ -653,7 +651,7 @@ def test_a_fit_keeps_neither_documents_nor_model_alive(two_topics, small):
     assert max(array.size for array in arrays) == 12 * 8  # the vectors, and nothing as large as the corpus
 
 
-def test_progress_is_shown_when_asked_for(two_topics, capsys, small):
+def test_verbose_shows_progress(two_topics, capsys, small):
     CBOWVectorizer(**small).fit(two_topics[0])
     assert capsys.readouterr().out == ""
     CBOWVectorizer(**small, verbose=2).fit(two_topics[0])
@@ -706,7 +704,7 @@ def test_every_parameter_has_an_effect(two_topics, fitted, parameters, small):
 
 
 @pytest.mark.slow
-def test_sizes_are_as_asked_for(two_topics, small):
+def test_vector_size_max_vocab_epochs_and_min_count_are_respected(two_topics, small):
     documents, _ = two_topics
     vectorizer = CBOWVectorizer(**{**small, "vector_size": 5, "max_vocab": 7, "epochs": 2}).fit(documents)
     assert vectorizer.embeddings_.shape == (7, 5)
@@ -758,7 +756,7 @@ def test_parameters_at_their_extremes(two_topics, parameters, small):
         ("fit_transform", ["passthrough"]),
     ],
 )
-def test_a_corpus_too_small_for_subsampling_is_warned_about_at_the_line_that_called(method, steps):
+def test_too_much_subsampling_is_a_warning_at_the_line_that_called(method, steps):
     documents = [["a", "cup", "of", "tea"], ["milk", "and", "a", "cup"]]
     estimator = CBOWVectorizer(vector_size=2, min_count=1, sample=1e-12, random_state=0)
     if steps:

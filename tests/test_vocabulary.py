@@ -112,7 +112,7 @@ def test_a_corpus_counts_its_own_documents_and_its_vocabulary_all():
     assert second.rows.tolist() == [2, 0]
 
 
-def test_rows_go_by_falling_count_and_ties_by_first_appearance():
+def test_rows_are_in_decreasing_order_of_frequency_then_of_first_appearance():
     corpus = read_corpus([["b", "a", "c"], ["d", "a", "c"], ["d"]], min_count=1, max_vocab=None)
     assert corpus.vocabulary.rows == {"a": 0, "c": 1, "d": 2, "b": 3}
     assert corpus.vocabulary.counts.tolist() == [2, 2, 2, 1]
@@ -125,7 +125,7 @@ def test_rows_of_a_corpus_are_those_of_its_known_tokens():
     assert corpus.offsets.tolist() == [0, 3, 3, 5]
 
 
-def test_min_count_and_max_vocab_leave_out():
+def test_min_count_and_max_vocab_drop_tokens():
     documents = [["a"] * 5 + ["b"] * 4 + ["c"] * 3]
     assert list(read_corpus(documents, min_count=4, max_vocab=None).vocabulary.rows) == ["a", "b"]
     assert list(read_corpus(documents, min_count=1, max_vocab=1).vocabulary.rows) == ["a"]
@@ -206,7 +206,7 @@ def test_chunks_of_a_corpus_hold_its_documents(tiny_chunks):
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_an_error_that_tells_what_to_do_and_leaves_nothing_behind(in_a_fresh_process, tmp_path):
+def test_a_full_disk_is_an_error_with_a_remedy_and_leaves_no_file(in_a_fresh_process, tmp_path):
     pytest.importorskip("resource", reason="needs a limit for the size of files")
     code = """
 import errno, os, resource
@@ -226,7 +226,7 @@ except OSError as error:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak of memory from /proc")
-def test_a_corpus_takes_less_than_five_bytes_for_a_token_and_none_on_disk(in_a_fresh_process):
+def test_a_corpus_takes_less_than_five_bytes_per_token_and_none_on_disk(in_a_fresh_process):
     code = """
 from sk_cbow import _vocabulary
 
@@ -260,7 +260,7 @@ print((on_disk - chunk) / 10**7, (in_memory - chunk) / 10**7)
         ),
     ],
 )
-def test_a_corpus_to_learn_nothing_from_is_an_error(documents, message):
+def test_a_corpus_without_contexts_is_an_error(documents, message):
     with pytest.raises(ValueError, match=message):
         read_corpus(documents, min_count=3, max_vocab=None)
 

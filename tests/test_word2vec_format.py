@@ -37,7 +37,7 @@ def assert_identical(ours, theirs):
     assert list(ours.vocabulary_.items()) == list(theirs.vocabulary_.items())
     assert ours.embeddings_.dtype == np.float32
     assert ours.embeddings_.shape == theirs.embeddings_.shape
-    assert ours.embeddings_.tobytes() == theirs.embeddings_.tobytes()  # which knows -0.0 from 0.0
+    assert ours.embeddings_.tobytes() == theirs.embeddings_.tobytes()  # distinguishes -0.0 from 0.0
 
 
 def written(tmp_path, content, name="vectors.txt"):
@@ -47,7 +47,7 @@ def written(tmp_path, content, name="vectors.txt"):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_saved_is_loaded_bit_by_bit(tmp_path, name, fitted, two_topics):
+def test_saved_vectors_are_loaded_bit_for_bit(tmp_path, name, fitted, two_topics):
     word2vec_format.save(fitted, tmp_path / name, binary="bin" in name)
     assert os.listdir(tmp_path) == [name]
     loaded = word2vec_format.load(tmp_path / name)
@@ -124,7 +124,7 @@ def test_tokens_that_cannot_be_written_leave_the_old_file(tmp_path, tokens, mess
     assert os.listdir(tmp_path) == ["vectors.txt"]
 
 
-def test_a_crash_while_writing_leaves_the_old_file_and_no_half_one(tmp_path):
+def test_a_crash_while_writing_leaves_the_old_file_and_no_incomplete_one(tmp_path):
     class Failing(dict):
         def __iter__(self):
             yield from ["tea", "cup"]
@@ -170,12 +170,12 @@ BINARY = b"2 2\ntea " + np.float32([1, 2]).tobytes() + b"\ncup " + np.float32([3
         (BINARY.replace(b"cup", b"tea"), "vector 2 of .* has the token 'tea', as vector 1 of .* has"),
     ],
 )
-def test_errors_of_reading_name_the_place_and_the_remedy(tmp_path, content, message):
+def test_errors_of_reading_name_the_location_and_the_remedy(tmp_path, content, message):
     with pytest.raises(ValueError, match=message):
         word2vec_format.load(written(tmp_path, content))
 
 
-def test_a_truncated_or_false_gz_file(tmp_path):
+def test_a_truncated_or_invalid_gz_file(tmp_path):
     path = written(tmp_path, b"1 2\ntea 1 2\n" * 50, "vectors.txt.gz")
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ValueError, match=r"vectors.txt.gz cannot be unpacked .* download it again"):
@@ -205,12 +205,12 @@ def odd_vectors(draw):
 
 @settings(max_examples=80)
 @given(odd_vectors())
-def test_whatever_is_saved_is_loaded_bit_for_bit(vectors):
+def test_any_saved_vectors_are_loaded_bit_for_bit(vectors):
     vectorizer = vectorizer_with(vectors)
     with tempfile.TemporaryDirectory() as folder:
         for name in NAMES:
             path, binary = Path(folder) / name, "bin" in name
-            with suppress(ValueError) if binary else nullcontext():  # vectors whose bytes are text are refused
+            with suppress(ValueError) if binary else nullcontext():  # vectors whose bytes are text raise an error
                 word2vec_format.save(vectorizer, path, binary=binary)
             if path.exists():
                 assert_identical(word2vec_format.load(path), vectorizer)
@@ -230,7 +230,7 @@ PRINTABLE = float(np.frombuffer(b"abcd", "<f4")[0])
         ({"a\t\x85": [0.5], "tea": [1]}, False),
     ],
 )
-def test_the_format_in_which_alone_a_file_is_valid_is_read(tmp_path, vectors, binary):
+def test_a_file_that_is_valid_in_one_format_only_is_read_in_it(tmp_path, vectors, binary):
     path = tmp_path / "vectors"
     word2vec_format.save(vectorizer_with(vectors), path, binary=binary)
     assert_identical(word2vec_format.load(path), vectorizer_with(vectors))
@@ -270,8 +270,8 @@ def test_text_with_four_bytes_per_number_is_text(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["tea nan", "tea 0,5", "a b c", "tea 0.25 0.5", "tea 0.5\xa0", "tea", "\xff 0.5x"])
-def test_text_with_a_mistake_is_not_taken_for_binary(tmp_path, line):
-    """Some of these are a token, a space and four bytes, and these are a finite number."""
+def test_text_with_an_error_is_not_mistaken_for_binary(tmp_path, line):
+    """Some of these are also a token, a space and the four bytes of a finite number."""
     path = written(tmp_path, b"2 1\ncup 1.5\n" + line.encode("latin-1" if "\xff" in line else "utf-8") + b"\n")
     for binary in (None, False):
         with pytest.raises(ValueError, match=r"line 3 of .*vectors\.txt"):
@@ -279,8 +279,8 @@ def test_text_with_a_mistake_is_not_taken_for_binary(tmp_path, line):
 
 
 @pytest.mark.parametrize("binary", [None, False])
-def test_a_line_with_a_mistake_in_a_long_text_file_is_named(tmp_path, binary):
-    """Digits are bytes of finite numbers: without line breaks, such a file is valid as binary as far as it is tried."""
+def test_an_error_in_a_long_text_file_names_the_line(tmp_path, binary):
+    """Digits are also bytes of finite numbers: the beginning of this file would be valid as binary."""
     path = tmp_path / "vectors.txt"
     vectorizer = vectorizer_of([f"token{row}" for row in range(120)], vector_size=1000)
     word2vec_format.save(vectorizer, path)
@@ -322,7 +322,7 @@ def test_a_limit_beyond_the_end_reads_all_that_is_there(tmp_path):
         word2vec_format.load(written(tmp_path, b"2 2\ntea 1 2\n"), limit=2)
 
 
-def test_a_first_line_that_promises_too_much_takes_no_memory(tmp_path):
+def test_a_first_line_with_a_huge_number_of_vectors_takes_no_memory(tmp_path):
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="ends after 1 of the 999999999999 vectors"):
@@ -380,7 +380,7 @@ def test_vectors_that_are_not_finite_are_not_saved(tmp_path, value):
     "content", [b"2 1\ntea 1\ncup 2\n", b"tea 1\ncup 2\n", b"2 1\ntea \0\0\x80?\ncup \0\0\0@\n"], ids=range(3)
 )
 @pytest.mark.parametrize("name", ["vectors", "vectors.gz"])
-def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path, name, content):
+def test_a_byte_order_mark_is_skipped(tmp_path, name, content):
     expected = vectorizer_with({"tea": [1], "cup": [2]})
     assert_identical(word2vec_format.load(written(tmp_path, content, name)), expected)
     assert_identical(word2vec_format.load(written(tmp_path, b"\xef\xbb\xbf" + content, name)), expected)
@@ -443,7 +443,7 @@ def test_errors_of_damaged_files_name_the_location(tmp_path, content, message):
         b"1 1\n\n\n%s \0\0\x80?\n",
     ],
 )
-def test_errors_quote_a_long_token_in_part(tmp_path, content):
+def test_errors_shorten_a_long_token(tmp_path, content):
     path = written(tmp_path, content.replace(b"%s", b"9" * 900_000))
     for binary in (None, False, True):
         with pytest.raises(ValueError, match=r"vectors\.txt") as caught:
@@ -460,7 +460,7 @@ def test_errors_quote_a_long_token_in_part(tmp_path, content):
         (["tea", 10**5000], "token an integer of 16610 bits .row 1. has too many digits to be written"),
     ],
 )
-def test_errors_of_saving_quote_a_long_token_in_part(tmp_path, tokens, message):
+def test_errors_of_saving_shorten_a_long_token(tmp_path, tokens, message):
     with pytest.raises(ValueError, match=message) as caught:
         word2vec_format.save(vectorizer_of(tokens), tmp_path / "vectors.txt")
     assert len(str(caught.value)) < 300
