@@ -1,4 +1,4 @@
-"""The scikit-learn shell: documents in, document vectors out."""
+"""The scikit-learn estimator: documents -> document vectors."""
 
 import os
 import sys
@@ -36,16 +36,16 @@ from sk_cbow._similarity import analogy_score, most_similar, similarity_score
 from sk_cbow._state import FITTED_ATTRIBUTES, checked, require
 from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, encode_documents, pack_counts, read_corpus, unpack_counts
 
-# Minor versions whose pickles this one reads. A change of parameters or fitted attributes shortens the list.
+# Minor versions whose pickles this version reads. If parameters or fitted attributes change, older ones are removed.
 READABLE_VERSIONS = ("0.1.",)
 
-LARGEST_INT = 2**31 - 1  # that TensorFlow's and NumPy's 32-bit integers hold
+LARGEST_INT = 2**31 - 1  # of int32
 SMALLEST_FLOAT, LARGEST_FLOAT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
-LARGEST_EXPONENT = 1000  # beyond it, all negative samples are one token, or an exponential overflows
+LARGEST_EXPONENT = 1000  # beyond it, all negative samples would be the same token, or an exponential would overflow
 
-CALLED_THROUGH = {"sk_cbow", "sklearn", "joblib"}  # packages between a user's line and a warning
+CALLED_THROUGH = {"sk_cbow", "sklearn", "joblib"}  # packages that a warning's stack level skips
 
-# On which, beside the text, the result of training depends.
+# The parameters on which the result of training depends.
 TRAINING_PARAMETERS = (
     "vector_size",
     "window",
@@ -61,7 +61,7 @@ TRAINING_PARAMETERS = (
 
 
 class Range(Interval):
-    """An interval of Python's and NumPy's numbers, in which True and False are none."""
+    """An interval of Python and NumPy numbers that, unlike scikit-learn's, does not contain True and False."""
 
     def is_satisfied_by(self, value):
         is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
@@ -69,14 +69,14 @@ class Range(Interval):
 
 
 class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Turn documents into averages of word vectors that are learned from the documents themselves.
+    """Convert documents to averages of word vectors learned from the documents (word2vec, CBOW).
 
-    `fit` trains a continuous bag of words [1]_ with negative sampling [2]_: from the average vector of a word's
-    context, it learns to distinguish the word, the target, from negative samples. It needs no labels, because it makes
-    its own targets. Context, target and negative samples share the weights of one Keras ``Embedding`` layer.
-    `transform` returns, for each document, the average vector of its known tokens.
+    `fit` trains a continuous bag of words [1]_ with negative sampling [2]_: given the average vector of a word's
+    context, it learns to distinguish the word (the target) from negative samples. It needs no labels. Context, target
+    and negative samples share the weights of one Keras ``Embedding`` layer. `transform` returns the average vector of
+    the known tokens of each document.
 
-    The loss carries the offset log(`negative`) [3]_, and rows are updated by row-wise Adagrad [4]_ with the true
+    The loss subtracts log(`negative`) from each dot product [3]_. The optimizer is row-wise Adagrad [4]_, with the true
     gradient of the averaged context.
 
     Parameters
@@ -85,107 +85,107 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Length of a word vector, and so of a document vector.
 
     window : int, default=5
-        Maximum number of context words on each side of a target. The number used is drawn uniformly from 1..window.
+        Maximum number of context words on each side of a target. The number in use is drawn uniformly from 1..window.
 
     document_context : float, default=0.8
-        Share of the document in a target's context, 0..1: the average of the window's vectors is mixed with the average
-        over a random sample of the document's other words [6]_. 0 is the textbook's continuous bag of words. 1 ignores
-        the order of words: they are shuffled within each document in every epoch, and the window is the sample, so that
-        a larger `window` samples more [7]_. Long documents are read in parts: below 1, samples come from the same 64
-        tokens, at 1 from the same `batch_size` tokens.
+        Weight of the document in a target's context, 0..1. The context is the weighted average of the mean vector of
+        the window and the mean vector of a random sample of the document's other words [6]_. With 0, it is the window
+        alone, as in word2vec. With 1, word order is ignored: the words of each document are shuffled in every epoch,
+        and the window is the sample, so that a larger `window` samples more words [7]_. Long documents are cut: the
+        samples of a target come from the same 64 tokens, or with 1 from the same `batch_size` tokens.
 
     min_count : int, default=5
-        Tokens that occur fewer times than this in the corpus are left out.
+        Tokens that occur fewer times in the corpus are dropped.
 
     max_vocab : int or None, default=None
-        Maximum size of the vocabulary; the most frequent tokens are kept. None keeps all.
+        Maximum size of the vocabulary; the most frequent tokens are kept. None means no limit.
 
     sample : float, default=1e-3
-        Subsampling threshold for frequent tokens. In each epoch, an occurrence of a token with share f of the corpus
-        takes part with probability min(1, sqrt(sample / f) + sample / f). 0 keeps every occurrence, which is what a
-        small corpus needs: among a hundred distinct tokens, most are frequent.
+        Subsampling threshold for frequent tokens. In each epoch, an occurrence of a token with relative frequency f is
+        kept with probability min(1, sqrt(sample / f) + sample / f). 0 keeps every occurrence, as a small corpus needs:
+        in a vocabulary of a hundred tokens, most are frequent.
 
     negative : int, default=5
-        Negative samples per target. Each target has 12 negative samples, which it shares with other targets and which
-        are weighted by `negative` / 12; those equal to the target are dropped.
+        Number of negative samples per target. Each target actually has 12 negative samples with weight `negative` / 12,
+        shared with other targets. A negative sample that equals the target is dropped.
 
     ns_exponent : float, default=0.75
-        Negative samples are drawn with probability proportional to count ** ns_exponent: 1 follows the corpus, 0 draws
-        all tokens with equal probability, and a negative value prefers rare ones.
+        Negative samples are drawn with probability proportional to count ** ns_exponent: 1 is proportional to
+        frequency, 0 is uniform, and negative values favour rare tokens.
 
     shared_embedding : bool, default=True
-        Whether context, target and negative samples share one table. If False, targets and negative samples have a
-        second table, and `embeddings_` is the sum of both.
+        Whether context, target and negative samples share one table of vectors. If False, targets and negative samples
+        have a second table, and `embeddings_` is the sum of both.
 
     epochs : int, default=5
-        Passes over the documents of a call of `fit` or `partial_fit`.
+        Number of passes over the documents in each call of `fit` or `partial_fit`.
 
     learning_rate : float, default=0.25
-        Of row-wise Adagrad, at the start; it falls linearly to zero over a call of `fit` or `partial_fit`.
+        Initial learning rate of row-wise Adagrad. It decreases linearly to zero over a call of `fit` or `partial_fit`.
 
     batch_size : int or "auto", default="auto"
-        Tokens in a training block, which is one step of training; rounded up to a multiple of 64, or more where the
-        window is wide. "auto" takes about 256 blocks per epoch, of 256 to 8192 tokens, and beyond 8 million
-        tokens about 1024 blocks of up to 32768: small corpora need many small steps, and the tiles of large blocks
-        can be shared by more cores.
+        Number of tokens in a block, the unit of one training step. It is rounded up to a multiple of 64, or of more if
+        the window is wide. "auto" gives about 256 blocks per epoch, of 256 to 8192 tokens, and beyond 8 million tokens
+        about 1024 blocks of up to 32768 tokens: small corpora need many small steps, and large blocks are distributed
+        over more cores.
 
     weighting : {"uniform", "idf", "sif"}, default="uniform"
-        Weight of a token's occurrences in the average of a document, the sum of weighted vectors over the sum of
+        Weight of each occurrence of a token in the average, which is the sum of weighted vectors divided by the sum of
         weights. "idf" is ln((1 + n) / (1 + df)) + 1 for a token that occurs in df of the n training documents, as in
         scikit-learn's `TfidfVectorizer`. "sif" is smooth inverse frequency [5]_, a / (a + p) with a = 1e-3 for a token
-        with share p of the training documents' known tokens; the paper divides by the number of tokens instead, which
-        gives the same directions before components are removed. Both let rare tokens count for more.
+        with relative frequency p among the known tokens of the training documents; the paper divides by the number of
+        tokens instead, which gives the same directions before components are removed. Both favour rare tokens.
 
     remove_components : int, default=0
-        Number of principal components of the training documents' vectors that are removed from every document's vector
-        [5]_: what most documents have in common. It can bring out differences for cosine similarity; a classifier may
-        lose by it. Must be less than `vector_size`.
+        Number of first singular vectors of the training documents' vectors, not centred, whose direction is removed
+        from every document vector [5]_; they represent what most documents have in common. This can improve cosine
+        similarities and make a classifier worse. Must be less than `vector_size`.
 
     analyzer : {"word", "char", "char_wb"}, callable or None, default=None
-        None: a document is a sequence of tokens. A name: a document is a string, split as
-        `sklearn.feature_extraction.text.CountVectorizer` does by default, into words or single characters. A callable
-        takes a document, whatever it is, and returns its tokens; ``CountVectorizer(...).build_analyzer()`` gives one
-        for strings, with stop words, n-grams and so on. Without a callable, a missing value (None, NaN, pandas' NA) is
-        a document without tokens.
+        None: a document is a sequence of tokens. A name: a document is a string, split into words or single characters
+        as by `sklearn.feature_extraction.text.CountVectorizer` with its defaults. A callable takes a document of any
+        type and returns its tokens; for example, ``CountVectorizer(...).build_analyzer()`` takes strings and handles
+        stop words, n-grams and so on. Without a callable, a missing value (None, NaN, pandas' NA) is a document without
+        tokens.
 
     init_vectors : dict, CBOWVectorizer, gensim model or KeyedVectors, or anything with ``in`` and ``[]``, default=None
-        Token -> vector of `vector_size` finite numbers, with which a token starts; tokens that it lacks start with
-        small random vectors. With two tables, these are the vectors of the context. It is copied by
-        `sklearn.base.clone` and goes into pickles, as parameters do.
+        Pretrained vectors of `vector_size` finite numbers, token -> vector, with which the vectors of these tokens are
+        initialized; other tokens get small random vectors. With ``shared_embedding=False``, they initialize the table
+        of the context. Like all parameters, they are copied by `sklearn.base.clone` and part of a pickle.
 
     freeze_init : bool, default=False
-        Whether, in the calls made with it, tokens of `init_vectors` have those vectors and keep them. Needs
-        ``shared_embedding=True``.
+        Whether tokens in `init_vectors` keep those vectors during training (frozen) instead of being fine-tuned.
+        Requires ``shared_embedding=True``.
 
     warm_start : bool, default=False
-        Whether `fit` starts from the vectors, and the state of Adagrad, that an earlier `fit` gave to the same tokens.
+        Whether `fit` starts from the vectors and the Adagrad state of the previous fit, for the tokens that it had.
 
     callbacks : Keras callback, list of Keras callbacks, function that returns these, or None, default=None
-        What Keras calls while it trains, such as ``keras.callbacks.EarlyStopping("loss")``; its ``logs`` have "loss"
-        and "tokens_per_second". Copies of the callbacks are used, so that the vectorizer can be cloned and pickled; a
-        function is called without arguments in each `fit` and gives the callbacks themselves. The learning
-        rate follows its schedule, which callbacks cannot change, and checkpoints can hold weights only. In a callback,
-        ``self.model.get_weights()[0][1:]`` are the vectors so far, with some rows of zeros behind them.
+        Callbacks such as ``keras.callbacks.EarlyStopping("loss")``; the ``logs`` that they receive contain "loss" and
+        "tokens_per_second". Callbacks are copied before use, so that the vectorizer can be cloned and pickled. A
+        function is called without arguments in each `fit`, and its callbacks are not copied. Callbacks cannot change
+        the learning rate, and ``ModelCheckpoint`` can only save weights. In a callback,
+        ``self.model.get_weights()[0][1:]`` are the current vectors, followed by some rows of zeros.
 
-    checkpoint : str or path-like, optional
-        A file in which `fit` saves its training after each epoch and every five minutes. If a fit is interrupted, by
-        Ctrl-C or because the machine went down, the same fit with the same documents resumes there, with identical
-        results; a successful one deletes the file. It takes the space of the tables. For one fit at a time, not for
-        searches, whose fits would share it.
+    checkpoint : str, path-like or None, default=None
+        File to which training is saved after each epoch and every five minutes. If `fit` is interrupted, by Ctrl-C or a
+        failure of the machine, the same `fit` with the same documents resumes from the file, with identical results.
+        The file is deleted when `fit` succeeds. It is as large as the tables. Only one fit at a time may use it, so it
+        is not for a grid search.
 
     random_state : int, RandomState instance or None, default=None
-        Decides the initial vectors, the order of documents, subsampling, sampled windows and negative samples. With an
+        Determines the initial vectors, the order of documents, subsampling, window sizes and negative samples. With an
         int, fits on the CPU of the same machine are bit-for-bit reproducible, whatever the number of threads. None
-        takes fresh entropy and leaves NumPy's global state alone.
+        gives different results in every fit and does not use NumPy's global state.
 
     verbose : {0, 1, 2}, default=0
-        0 is silent. 1 shows how many documents have been read, and Keras' bar for each epoch, with the time left; 2
-        prints one line for each of these. Both tell the tokens of the corpus per second.
+        0 prints nothing. 1 shows progress in reading documents, and Keras' progress bar for each epoch, with the
+        remaining time. 2 prints one line for each of these. Both report tokens of the corpus per second.
 
     Attributes
     ----------
     vocabulary_ : dict
-        Token -> row of `embeddings_`, in decreasing order of frequency; tokens added by `partial_fit` come after the
+        Token -> row of `embeddings_`, in decreasing order of frequency. Tokens added by `partial_fit` follow the
         others.
 
     embeddings_ : ndarray of shape (n_tokens, vector_size), float32
@@ -195,37 +195,38 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         The two tables whose sum is `embeddings_`; only with ``shared_embedding=False``.
 
     token_counts_ : ndarray of shape (n_tokens,), int64
-        Occurrences of each token in the documents of `fit` and of every `partial_fit` after it.
+        Number of occurrences of each token in the documents of `fit` and all later calls of `partial_fit`.
 
     token_weights_ : ndarray of shape (n_tokens,), float32
-        Weight of an occurrence of each token in the average of a document.
+        Weight of each occurrence of a token in the average of a document.
 
     idf_ : ndarray of shape (n_tokens,), float32
-        The same; only with ``weighting="idf"``.
+        The same as `token_weights_`; only with ``weighting="idf"``.
 
-    components_ : ndarray of shape (n_components, vector_size), float32
+    components_ : ndarray of shape (remove_components, vector_size), float32
         The removed components, orthonormal.
 
     loss_curve_ : list of float
-        Mean loss of a target and its negative samples, one value per epoch; 0 for an epoch without targets, because
-        subsampling left no two tokens together. `partial_fit` adds to it.
+        Mean loss of a target and its negative samples, one value per epoch; 0 for an epoch without targets, if
+        subsampling dropped too many tokens. `partial_fit` extends it.
 
     n_iter_ : int
-        Number of epochs run, which callbacks may have made fewer than `epochs`; `partial_fit` adds to it.
+        Number of epochs, including those of `partial_fit`; callbacks may have stopped training early.
 
     See Also
     --------
-    sklearn.feature_extraction.text.TfidfVectorizer : Sparse weighted counts of tokens; often better where labels are
-        many and texts long.
+    sk_cbow.dask.DaskCBOWVectorizer : The same on a Dask cluster.
+    sklearn.feature_extraction.text.TfidfVectorizer : Sparse weighted counts of tokens; often better with many labels
+        and long documents.
 
     Notes
     -----
-    Training imports TensorFlow; nothing else does, neither `transform` nor unpickling. The size of the window is drawn
-    per block; groups of about 64 positions from all over a block share their negative samples.
+    Only training imports TensorFlow; `transform` and unpickling do not. The size of the window is drawn once per block,
+    and groups of about 64 positions from all over a block share their negative samples.
 
-    The first fit of a process compiles the training step, which takes a second or two. So does each new `vector_size`,
-    `window`, `negative` or block size, and a vocabulary of quite another size. A compiled step holds some memory for
-    the life of the process.
+    The first fit in a process compiles the training step, which takes one to two seconds. Each new `vector_size`,
+    `window`, `document_context`, `negative` or block size compiles it again, and so may a vocabulary of another size. A
+    compiled step takes some memory until the process ends.
 
     References
     ----------
@@ -245,9 +246,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Examples
     --------
     >>> from sk_cbow import CBOWVectorizer
-    >>> documents = [["to", "be", "or", "not", "to", "be"], ["let", "it", "be"]] * 10
-    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
-    >>> vectorizer.transform(documents).shape
+    >>> documents = [["to", "be", "or", "not", "to", "be"], ["let", "it", "be"]]
+    >>> documents = documents * 10
+    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0)
+    >>> vectorizer.fit_transform(documents).shape
     (20, 8)
     >>> list(vectorizer.vocabulary_)
     ['be', 'to', 'or', 'not', 'let', 'it']
@@ -255,7 +257,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Documents may be strings:
 
     >>> texts = ["To be, or not to be!", "Let it be."] * 10
-    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, analyzer="word", random_state=0).fit(texts)
+    >>> vectorizer = vectorizer.set_params(analyzer="word").fit(texts)
     >>> list(vectorizer.vocabulary_)
     ['be', 'to', 'or', 'not', 'let', 'it']
     """
@@ -279,13 +281,13 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "weighting": [StrOptions({"uniform", "idf", "sif"})],
         "remove_components": [Range(Integral, 0, None, closed="left")],
         "analyzer": [StrOptions({"word", "char", "char_wb"}), callable, None],
-        "init_vectors": "no_validation",  # `as_mapping` does it, whose error tells what is taken
+        "init_vectors": "no_validation",  # `as_mapping` checks it, with a more helpful error
         "freeze_init": ["boolean"],
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, callable, HasMethods(["set_model", "on_epoch_end"]), None],
         "checkpoint": [str, os.PathLike, None],
         "random_state": ["random_state"],
-        "verbose": [Interval(Integral, 0, 2, closed="both")],  # True is usual, too
+        "verbose": [Interval(Integral, 0, 2, closed="both")],  # True is common, too
     }
 
     def __init__(
@@ -344,8 +346,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Parameters
         ----------
         X : iterable of documents
-            A document is a sequence of tokens, a token a string or an integer; with an `analyzer`, what that takes. A
-            missing value is a document without tokens. X is read once; a generator will do, and so will a Series or a
+            A document is a sequence of tokens, which are strings or integers, or what `analyzer` takes. A missing value
+            is a document without tokens. X is read once, so that it can be a generator; it can also be a Series, or a
             DataFrame of one column.
         y : None
             Ignored.
@@ -358,28 +360,28 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Raises
         ------
         TypeError
-            If X is not an iterable of documents or has several columns, a document is not what `analyzer` takes, or a
-            token is neither string nor integer; if something in `callbacks` is no Keras callback.
+            If X is not an iterable of documents or has several columns, `analyzer` does not take a document, or a token
+            is neither a string nor an integer; if `callbacks` contains something that is not a Keras callback.
         MemoryError
-            If there is not enough memory for the tables or for a block; the message tells how much training needs.
+            If there is not enough memory for the tables or for a block; the message says how much training needs.
         OSError
-            If X has more than a quarter of a billion tokens, which are kept in a temporary file, and the folder of
-            temporary files has no room for them.
+            If X has more than a quarter of a billion tokens, so that they are kept in a temporary file, and the folder
+            of temporary files has not enough space.
         RuntimeError
             If it is called where TensorFlow cannot train, such as in the scope of a ``tf.distribute`` strategy.
         ValueError
             If X has no documents, no token occurs `min_count` times, or no document has two tokens of the vocabulary;
-            if training diverges because `learning_rate` is too large; if `remove_components` would leave nothing of
-            the documents' vectors; if one of `init_vectors` does not have `vector_size` finite numbers, or they are to
-            be frozen in one of two tables; if `vector_size` or `shared_embedding` is not what it was before a warm
-            start.
+            if training diverges because `learning_rate` is too large; if `remove_components` is not less than the
+            number of dimensions that the document vectors span; if one of `init_vectors` does not have `vector_size`
+            finite numbers; if ``freeze_init=True`` with ``shared_embedding=False``; if `vector_size` or
+            `shared_embedding` has changed since the previous fit and ``warm_start=True``.
 
         Examples
         --------
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
-        >>> vectorizer.embeddings_.shape
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0)
+        >>> vectorizer.fit(documents).embeddings_.shape
         (6, 8)
         >>> len(vectorizer.loss_curve_)
         5
@@ -389,7 +391,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X, y=None):
-        """Learn the word vectors and return the documents' vectors, reading the documents only once.
+        """Learn word vectors and return document vectors, reading the documents only once.
 
         Parameters
         ----------
@@ -412,7 +414,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         --------
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit_transform(documents).shape
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0)
+        >>> vectorizer.fit_transform(documents).shape
         (100, 8)
         """
         corpus, fitted = self._fit(X)
@@ -422,14 +425,14 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def partial_fit(self, X, y=None):
         """Train incrementally with new documents; the first call is the same as `fit`.
 
-        Tokens of these documents that reach `min_count` in all the documents seen so far get vectors, up to
-        `max_vocab`. Tokens that have vectors keep their rows. Results are identical whether or not the vectorizer is
-        pickled between calls.
+        A token of these documents gets a vector if it occurs at least `min_count` times in all documents so far, up to
+        `max_vocab` tokens. Tokens that have vectors keep their rows. Results are identical whether or not the
+        vectorizer is pickled between calls.
 
         Parameters
         ----------
         X : iterable of documents
-            As in `fit`. `epochs` passes are made over them.
+            As in `fit`. Training makes `epochs` passes over them.
         y : None
             Ignored.
 
@@ -443,46 +446,46 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         TypeError
             As in `fit`.
         ValueError
-            As in `fit`, except that documents without known tokens are no error after the first call; if the
-            vectorizer comes from a file of vectors, which tells no counts; if `vector_size` or `shared_embedding` is
-            not what it was, or `weighting` is "idf" and was not.
+            As in `fit`, except that documents without known tokens are allowed after the first call. Also if the
+            vectorizer was loaded from a file of vectors, which has no counts; if `vector_size` or `shared_embedding`
+            has changed; or if `weighting` has been changed to "idf".
 
         Notes
         -----
-        With ``weighting="idf"``, documents seen before a token got its vector are counted for it as if each had it once
-        at most. Removed components stay those of the first call, unless `remove_components` changes.
+        With ``weighting="idf"``, the document frequency of a new token assumes that each of its earlier occurrences was
+        in another document. The removed components remain those of the first call, unless `remove_components` changes.
 
-        For this method, a fitted vectorizer keeps the counts of the tokens that `min_count` and `max_vocab` left out,
-        and a pickle of it holds them.
+        For this method, a fitted vectorizer and its pickle contain the counts of the tokens that `min_count` and
+        `max_vocab` dropped.
 
         Examples
         --------
         >>> from sk_cbow import CBOWVectorizer
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0)
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0)
         >>> vectorizer = vectorizer.partial_fit([["tea", "milk", "cup"]] * 50)
-        >>> vectorizer = vectorizer.partial_fit([["car", "road"], ["tea", "cup"]] * 50)
-        >>> list(vectorizer.vocabulary_)
+        >>> more = [["car", "road"], ["tea", "cup"]] * 50
+        >>> list(vectorizer.partial_fit(more).vocabulary_)
         ['tea', 'milk', 'cup', 'car', 'road']
         """
-        self._validate_params()  # which scikit-learn leaves out once an estimator is fitted
+        self._validate_params()  # scikit-learn skips this if the estimator is fitted
         self._fit(X, incremental=hasattr(self, "embeddings_"))
         return self
 
     def _fit(self, X, incremental=False):
         """Fit, and return the corpus with a view of the fitted vectorizer."""
-        # Neither parameters that another thread sets nor NumPy's numbers, which overflow, get into training.
+        # A copy of the parameters, because other threads may set them; with Python's numbers, because NumPy's overflow.
         parameters = {name: getattr(self, name) for name in self._get_param_names()}
         plain = {name: _plain(value) for name, value in parameters.items()}
         corpus, fitted = _with_attributes(type(self), vars(self) | plain)._corpus_and_attributes(X, incremental)
         others = {name: value for name, value in vars(self).copy().items() if name not in FITTED_ATTRIBUTES}
-        self.__dict__ = others | fitted  # one assignment: other threads see the old attributes or the new ones
+        self.__dict__ = others | fitted  # atomic: other threads see either the old attributes or the new ones
         if parameters.get("checkpoint") is not None:
             with suppress(FileNotFoundError):
                 os.remove(parameters["checkpoint"])
         return corpus, _with_attributes(type(self), others | fitted)
 
     def _corpus_and_attributes(self, X, incremental):
-        """Read the documents, train, weigh, and return the corpus with the attributes to set."""
+        """Read the documents, train, and return the corpus with the fitted attributes."""
         self._check_parameters()
         initial = self._previous_state() if incremental or self.warm_start else TrainingState()  # vectors to start from
         previous = initial if incremental else TrainingState()  # counts, documents and losses to add to
@@ -493,8 +496,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         rng = _generator(previous.rng_state if incremental else self.random_state)
         trained = self._train(corpus, initial, rng)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error below
-            embeddings = sum(trained.tables)  # of one table or two, copied
+        with np.errstate(over="ignore", invalid="ignore"):  # checked below
+            embeddings = sum(trained.tables)  # a copy, of one or two tables
         self._check_training(corpus, embeddings, trained.loss_curve)
 
         weights = token_weights(self.weighting, corpus.vocabulary.counts, document_frequency, n_documents)
@@ -520,39 +523,39 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _check_parameters(self):
         if self.init_vectors is not None:
-            self.init_vectors = as_mapping(self.init_vectors)  # of this copy
+            self.init_vectors = as_mapping(self.init_vectors)  # self is a copy
         if self.checkpoint is not None:
             path = os.path.abspath(self.checkpoint)
             if not os.access(os.path.dirname(path), os.W_OK) or os.path.isdir(path) or path.endswith(".gz"):
                 raise ValueError(
-                    f"checkpoint={self.checkpoint!r} must be a file, not compressed, in a folder that can be written"
+                    f"checkpoint={self.checkpoint!r} is not an uncompressed file in a writable folder: pass one"
                 )
         if self.remove_components >= self.vector_size:
             raise ValueError(
-                f"remove_components={self.remove_components} leaves nothing of vectors of vector_size="
+                f"remove_components={self.remove_components} leaves nothing of vectors with vector_size="
                 f"{self.vector_size}: lower it"
             )
         if self.freeze_init and not self.shared_embedding:
             raise ValueError(
-                "freeze_init=True with shared_embedding=False: a token's vector is then the sum of two, of which only "
-                "one is given; share the embedding, or do not freeze"
+                "freeze_init=True with shared_embedding=False: the vector of a token is a sum of two vectors, of which "
+                "only one would be frozen; set shared_embedding=True or freeze_init=False"
             )
 
     def _previous_state(self):
-        """The state of training that the fitted attributes hold; the empty one before the first fit."""
+        """Return the state of training from the fitted attributes; before the first fit, an empty one."""
         if not hasattr(self, "embeddings_"):
             return TrainingState()
         fitted = fitted_view(self)
         if not hasattr(fitted, "_training_state"):
             raise ValueError(
-                "this vectorizer was loaded from a file of vectors, which has no counts of tokens to go on from: pass "
-                "its vectors as init_vectors to a new one"
+                "this vectorizer was loaded from a file of vectors, which has no counts, so it cannot be trained "
+                "incrementally: pass it as init_vectors to a new CBOWVectorizer"
             )
         has_two_tables = hasattr(fitted, "context_embeddings_")
         if self.vector_size != fitted._n_features_out or self.shared_embedding == has_two_tables:
             raise ValueError(
-                f"vector_size={self.vector_size} and shared_embedding={self.shared_embedding}, but in earlier training "
-                f"they were {fitted._n_features_out} and {not has_two_tables}: set them back, or fit anew with "
+                f"vector_size={self.vector_size} and shared_embedding={self.shared_embedding}, but in previous "
+                f"training they were {fitted._n_features_out} and {not has_two_tables}: restore them, or call fit with "
                 "warm_start=False"
             )
         state = dict(fitted._training_state)
@@ -565,7 +568,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
 
     def _fitted_attributes(self, state, embeddings, weights):
-        """The fitted attributes that hold a state of training, as plain data."""
+        """Return the fitted attributes that represent a state of training, as plain data."""
         fitted = {
             "vocabulary_": state.vocabulary.rows,
             "token_counts_": state.vocabulary.counts,
@@ -597,8 +600,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         if runs_uncompiled():
             _warn(
-                "tf.config.run_functions_eagerly(True) is set, so training runs uncompiled: much slower, and rounded "
-                "differently; set it to False"
+                "tf.config.run_functions_eagerly(True) is set, so training is not compiled: it is much slower, and "
+                "results differ by rounding errors; set it to False"
             )
 
         progress, save = NO_PROGRESS, None
@@ -608,9 +611,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             if (saved := self._saved_training(identity)) is not None:
                 progress = Progress(*saved.progress)
                 rng_state = rng.bit_generator.state = saved.rng_state
-                every_row = np.arange(len(corpus.vocabulary.rows))
-                for inits, *vectors in zip(row_inits, saved.tables, saved.accumulators, strict=True):
-                    inits.append(RowInit(every_row, *vectors))
+                all_rows = np.arange(len(corpus.vocabulary.rows))
+                for inits, *values in zip(row_inits, saved.tables, saved.accumulators, strict=True):
+                    inits.append(RowInit(all_rows, *values))
 
             def save(trained, progress):
                 with atomic_write(self.checkpoint) as file:
@@ -631,12 +634,12 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
 
     def _saved_training(self, identity):
-        """The training that the checkpoint holds, if there is one."""
+        """Return the state of training in the checkpoint, if there is one."""
         with suppress(FileNotFoundError), open(self.checkpoint, "rb") as file:
             return read_checkpoint(file, identity, self.checkpoint)
 
     def _identity(self, corpus, row_inits, rng):
-        """Everything that decides the result of training."""
+        """Return everything that determines the result of training."""
         from sk_cbow import __version__
 
         inits = [array for inits in row_inits for init in inits for array in init]
@@ -660,7 +663,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
 
     def _block_maker(self, corpus, counts, n_occurrences):
-        """Blocks of documents; the counts may be those of more documents, and the size of blocks suit more."""
+        """Make the `BlockMaker` of a corpus. If it is part of a larger one, the other arguments describe the larger."""
         block_size = default_block_size(n_occurrences)
         if self.batch_size != "auto":
             block_size = min(self.batch_size, max(block_size, n_occurrences))  # more would be padding
@@ -677,35 +680,36 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
 
     def _row_inits(self, vocabulary, previous):
-        """For each table, the rows that do not start at random."""
+        """Return, for each table, the rows that are not initialized at random."""
         known = previous.vocabulary.rows
         trained = rows_from_previous(vocabulary, known, previous.tables, previous.accumulators)
         row_inits = [[rows] for rows in trained] or [[] for _ in range(1 if self.shared_embedding else 2)]
         if self.init_vectors is not None:
             new = {token: row for token, row in vocabulary.items() if token not in known}
-            given = rows_from_vectors(
+            pretrained = rows_from_vectors(
                 vocabulary if self.freeze_init else new, self.init_vectors, self.vector_size, freeze=self.freeze_init
             )
-            row_inits[0].append(given)
+            row_inits[0].append(pretrained)
         return row_inits
 
     def _check_training(self, corpus, embeddings, loss_curve):
-        # Averages of vectors whose lengths are finite are finite, too, with and without components.
+        # If the lengths of word vectors are finite, so are all averages, with and without components.
         squared_lengths = np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64)
         if not (np.isfinite(loss_curve).all() and squared_lengths.max() <= float(np.finfo(np.float32).max) ** 2):
             raise ValueError(
-                f"training with learning_rate={self.learning_rate} gave vectors or losses that are not finite: lower it"
+                f"training with learning_rate={self.learning_rate} diverged to vectors or losses that are not finite: "
+                "lower it"
             )
         if self.sample > 0 and 0 in loss_curve and corpus.max_length > 1:
             _warn(
                 f"{loss_curve.count(0)} of {len(loss_curve)} epochs had nothing to train on, because subsampling with "
-                f"sample={self.sample} left no two tokens together: set sample=0, which suits a small corpus"
+                f"sample={self.sample} dropped too many tokens: set sample=0 for a small corpus"
             )
 
     def _document_frequency(self, corpus, previous):
-        """Document frequency of each token, which only idf needs.
+        """Return the document frequency of each token in all documents so far; None without idf.
 
-        A token that had no row before counts as if each of its previous occurrences had been in another document.
+        For a token that had no row before, each earlier occurrence is assumed to have been in another document.
         """
         if self.weighting != "idf":
             return None
@@ -713,7 +717,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         n_before = len(previous.vocabulary.rows)
         if n_before and previous.document_frequency is None:
             raise ValueError(
-                "weighting='idf' needs the documents of all calls, but was not set in the earlier ones: fit again"
+                "weighting='idf' needs the documents of all calls, but was not set in earlier ones: call fit instead"
             )
         if n_before:
             document_frequency[:n_before] += previous.document_frequency
@@ -723,7 +727,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return document_frequency
 
     def _components(self, corpus, weights, embeddings, previous):
-        """Components to remove: those of the previous training if their number is the same."""
+        """Return the components to remove: those of previous training if their number is the same."""
         if not self.remove_components:
             return np.empty((0, self.vector_size), np.float32)
         if len(previous.components) == self.remove_components:
@@ -734,17 +738,17 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def transform(self, X):
         """Average the vectors of each document's known tokens.
 
-        A document's vector depends on nothing but how often it has each token.
+        The vector of a document depends only on the counts of its tokens.
 
         Parameters
         ----------
         X : iterable of documents
-            As in `fit`. Beyond the result, memory is needed for some documents at a time only.
+            As in `fit`. Only some documents at a time are held in memory.
 
         Returns
         -------
         document_vectors : ndarray of shape (n_documents, vector_size), float32
-            A document with no known token has the zero vector.
+            A document without known tokens has the zero vector.
 
         Raises
         ------
@@ -757,41 +761,44 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         --------
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
-        >>> tea, road, unknown = vectorizer.transform([["milk", "tea"], ["road", "bus"], ["plane"]])
-        >>> bool((road == vectorizer.embeddings_[vectorizer.vocabulary_["road"]]).all())  # the one known token's
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
+        >>> tea, road, plane = vectorizer.transform(
+        ...     [["milk", "tea"], ["road", "bus"], ["plane"]]
+        ... )
+        >>> row = vectorizer.vocabulary_["road"]  # the only known token
+        >>> bool((road == vectorizer.embeddings_[row]).all())
         True
-        >>> bool(unknown.any())
+        >>> bool(plane.any())
         False
         """
         fitted = fitted_view(self)
         return fitted._transform(encode_documents(token_lists(X, fitted.analyzer), fitted.vocabulary_))
 
     def _transform(self, chunks):
-        document_vectors = bytearray()  # it grows in place, where joining arrays would take twice the memory
+        document_vectors = bytearray()  # grows in place, whereas concatenating arrays would take twice the memory
         for counts in document_term_matrices(chunks, len(self.embeddings_)):
             vectors = mean_vectors(counts, self.token_weights_, self.embeddings_)
             document_vectors += project_out(vectors, self.components_).data
         return np.frombuffer(document_vectors, np.float32).reshape(-1, self._n_features_out)
 
     def most_similar(self, positive, negative=(), topn=10):
-        """Find the tokens whose vectors are nearest, by cosine, to a sum and difference of vectors.
+        """Find the tokens whose vectors have the highest cosine similarity to a query.
 
-        The query is the mean of the `positive` unit vectors and of the `negative` ones with their sign turned
-        (Mikolov et al., 2013: "king" + "woman" - "man" is near "queen").
+        The query is the mean of the unit vectors of `positive` and the negated unit vectors of `negative`, as in "king"
+        + "woman" - "man", which is near "queen" [1]_.
 
         Parameters
         ----------
         positive, negative : token or vector, or list of these
-            A token stands for its vector at unit length; a vector, a NumPy array of `vector_size` floats, is taken as
-            it is.
+            The vector of a token is scaled to unit length. A vector, a NumPy array of `vector_size` floats, is not
+            scaled.
         topn : int, default=10
             Number of tokens to return.
 
         Returns
         -------
         neighbours : list of (token, similarity)
-            In decreasing order of cosine similarity, -1..1; the tokens of the query are left out.
+            In decreasing order of cosine similarity, -1..1; without the tokens of the query.
 
         Raises
         ------
@@ -800,16 +807,22 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         KeyError
             If a token is not in the vocabulary.
         TypeError
-            If `positive` or `negative` is neither token, vector nor a list of these, or `topn` not an integer.
+            If `positive` or `negative` is neither a token, a vector nor a list of these, or `topn` is not an integer.
         ValueError
-            If the query is empty, a vector has another length or is not finite, or `topn` is negative.
+            If the query is empty, a vector has the wrong length or is not finite, or `topn` is negative.
+
+        References
+        ----------
+        .. [1] Tomas Mikolov, Wen-tau Yih and Geoffrey Zweig (2013). Linguistic regularities in continuous space word
+           representations. NAACL.
 
         Examples
         --------
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
-        >>> sorted(token for token, similarity in vectorizer.most_similar("tea", topn=2))
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0)
+        >>> neighbours = vectorizer.fit(documents).most_similar("tea", topn=2)
+        >>> sorted(token for token, similarity in neighbours)
         ['cup', 'milk']
         """
         fitted = fitted_view(self)
@@ -818,40 +831,40 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def similarity_score(
         self, path, *, delimiter=None, restrict_vocab=300_000, case_insensitive=True, dummy4unknown=False
     ):
-        """Correlate cosine similarity with the similarities that people see between words.
+        """Correlate cosine similarity with human judgements of word similarity.
 
-        The same as gensim's ``KeyedVectors.evaluate_word_pairs`` on the same vectors.
+        The result is that of gensim's ``KeyedVectors.evaluate_word_pairs`` with the same vectors.
 
         Parameters
         ----------
         path : str or path-like
-            A text file, perhaps ``.gz``, of two words and a number a line, such as WordSim-353 [1]_; lines that begin
-            with # are left out.
-        delimiter : str, optional
-            What stands between the words and the number; by default white space.
-        restrict_vocab : int, default=300_000
-            Number of tokens that are known, the first in `vocabulary_`.
+            A text file, or a ``.gz`` file of it, with two words and a number per line, such as WordSim-353 [1]_. Lines
+            that begin with # are ignored.
+        delimiter : str or None, default=None
+            Separator of the words and the number. None means white space.
+        restrict_vocab : int or None, default=300_000
+            Use only this number of tokens, the first in `vocabulary_`. None means all.
         case_insensitive : bool, default=True
-            Whether to ignore case. Of tokens that differ only in case, the first in `vocabulary_` is compared.
+            Whether to ignore case. Of tokens that differ only in case, the first in `vocabulary_` is used.
         dummy4unknown : bool, default=False
-            Whether pairs with an unknown word count, with similarity 0; otherwise they are left out.
+            Whether a pair with an unknown word has similarity 0. If False, it is ignored.
 
         Returns
         -------
         pearson, spearman : scipy.stats results
-            Correlations, each with ``statistic``, -1..1, and ``pvalue``.
+            Correlations, each with a ``statistic`` in -1..1 and a ``pvalue``.
         oov_ratio : float
-            Percentage of the pairs that have an unknown word.
+            Percentage of pairs with an unknown word.
 
         Raises
         ------
         NotFittedError
             If `fit` was not called before.
         TypeError
-            If `restrict_vocab` is no integer or `delimiter` no string.
+            If `restrict_vocab` is not an integer or `delimiter` is not a string.
         ValueError
-            If a line is not two words and a number, not UTF-8 or longer than 1 MiB, fewer than two pairs are known, the
-            file is damaged, `restrict_vocab` is below 1 or `delimiter` empty.
+            If a line does not consist of two words and a number, is not UTF-8 or is longer than 1 MiB; if fewer than
+            two pairs are known; if a compressed file is damaged; if `restrict_vocab` is below 1 or `delimiter` empty.
 
         References
         ----------
@@ -862,9 +875,11 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         >>> from pathlib import Path
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
-        >>> _ = Path("pairs.txt").write_text("tea milk 9\\ncar road 8\\ntea car 1\\nroad cup 0\\n")
-        >>> bool(vectorizer.similarity_score("pairs.txt").spearman.statistic > 0.5)
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0)
+        >>> pairs = "tea milk 9\\ncar road 8\\ntea car 1\\nroad cup 0\\n"
+        >>> _ = Path("pairs.txt").write_text(pairs)
+        >>> score = vectorizer.fit(documents).similarity_score("pairs.txt")
+        >>> bool(score.spearman.statistic > 0.5)
         True
         """
         fitted = fitted_view(self)
@@ -880,40 +895,41 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
 
     def analogy_score(self, path, *, restrict_vocab=300_000, case_insensitive=True, dummy4unknown=False):
-        """Answer questions of the kind "Athens is to Greece as Oslo is to?".
+        """Answer questions of the kind "Athens is to Greece as Oslo is to ...?".
 
-        The answer is the word nearest, by cosine, to the second less the first plus the third word's unit vector, and
-        none of these words itself [1]_. The same as gensim's ``KeyedVectors.evaluate_word_analogies`` on the same
-        vectors.
+        With unit vectors a, b and c of the first three words, the answer is the word with the highest cosine similarity
+        to b - a + c, except these three words [1]_. The result is that of gensim's
+        ``KeyedVectors.evaluate_word_analogies`` with the same vectors.
 
         Parameters
         ----------
         path : str or path-like
-            A text file, perhaps ``.gz``, of four words a line, below lines with a colon and the name of a section.
-        restrict_vocab : int, default=300_000
-            Number of tokens that are known and may be answers, the first in `vocabulary_`.
+            A text file, or a ``.gz`` file of it, with four words per line. Before the questions of each section, there
+            is a line with a colon and the name of the section.
+        restrict_vocab : int or None, default=300_000
+            Use only this number of tokens, the first in `vocabulary_`, in questions and as answers. None means all.
         case_insensitive : bool, default=True
             Whether to ignore case. Of tokens that differ only in case, the first in `vocabulary_` is used.
         dummy4unknown : bool, default=False
-            Whether questions with an unknown word count as not answered; otherwise they are left out.
+            Whether a question with an unknown word counts as answered incorrectly. If False, it is ignored.
 
         Returns
         -------
         accuracy : float
-            Share of the questions that were answered rightly, 0..1.
+            Fraction of questions answered correctly, 0..1.
         sections : list of dict
-            For each section, and last for all together, its name under "section" and the questions under "correct" and
-            "incorrect".
+            One for each section and a last one for all questions, with its name under "section" and lists of questions
+            under "correct" and "incorrect".
 
         Raises
         ------
         NotFittedError
             If `fit` was not called before.
         TypeError
-            If `restrict_vocab` is no integer.
+            If `restrict_vocab` is not an integer.
         ValueError
-            If a line is not four words, stands before the first section, is not UTF-8 or longer than 1 MiB, no question
-            has only known words, the file is damaged, or `restrict_vocab` is below 1.
+            If a line does not consist of four words, comes before the first section, is not UTF-8 or is longer than
+            1 MiB; if no question has only known words; if a compressed file is damaged; if `restrict_vocab` is below 1.
 
         References
         ----------
@@ -924,10 +940,15 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         --------
         >>> from pathlib import Path
         >>> from sk_cbow import CBOWVectorizer
-        >>> vectors = {"oslo": [1, 0, 0], "norway": [1, 0, 1], "athens": [0, 1, 0], "greece": [0, 1, 1]}
-        >>> vectorizer = CBOWVectorizer(vector_size=3, sample=0, init_vectors=vectors, freeze_init=True)
-        >>> vectorizer = vectorizer.fit([["oslo", "norway", "fjord"], ["athens", "greece", "olive"]] * 50)
-        >>> _ = Path("questions.txt").write_text(": capitals\\nathens greece oslo norway\\n")
+        >>> vectors = {"oslo": [1, 0, 0], "norway": [1, 0, 1]}
+        >>> vectors |= {"athens": [0, 1, 0], "greece": [0, 1, 1]}
+        >>> vectorizer = CBOWVectorizer(
+        ...     vector_size=3, sample=0, init_vectors=vectors, freeze_init=True
+        ... )
+        >>> documents = [["oslo", "norway", "fjord"], ["athens", "greece", "olive"]]
+        >>> vectorizer = vectorizer.fit(documents * 50)
+        >>> questions = ": capitals\\nathens greece oslo norway\\n"
+        >>> _ = Path("questions.txt").write_text(questions)
         >>> accuracy, sections = vectorizer.analogy_score("questions.txt")
         >>> accuracy
         1.0
@@ -968,7 +989,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         missing = set(self._get_param_names()) - state.keys()
         require(not missing, f"{', '.join(sorted(missing))} is missing")
         for name in state:
-            require(not hasattr(type(self), name), f"{name} is no attribute of its own")
+            require(not hasattr(type(self), name), f"{name} is not an attribute of an instance")
         super().__setstate__(state)
 
     def __sklearn_tags__(self):
@@ -979,16 +1000,16 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
 
 def fitted_view(vectorizer):
-    """Copy a fitted vectorizer without its arrays: what is read from the copy belongs together.
+    """Make a shallow copy of a fitted vectorizer, whose attributes come from one fit.
 
-    Another thread may fit the vectorizer at any time; the copy keeps the attributes of one fit.
+    Another thread may fit the vectorizer itself at any time.
     """
     check_is_fitted(vectorizer)
     return _with_attributes(type(vectorizer), vars(vectorizer).copy())
 
 
 def _warn(message):
-    """Warn of the line that called `fit`, through however many functions of scikit-learn."""
+    """Issue a warning at the line of user code that called `fit`, maybe through functions of scikit-learn."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in CALLED_THROUGH:
         frame, level = frame.f_back, level + 1
@@ -996,7 +1017,7 @@ def _warn(message):
 
 
 def _plain(value):
-    """Python's own number for one of NumPy's; other values as they are."""
+    """Convert a NumPy number to a Python number; return other values unchanged."""
     if isinstance(value, np.floating):
         return float(value)
     return value.item() if isinstance(value, np.generic) else value
@@ -1018,7 +1039,7 @@ def _second_moments_of_chunks(chunks, weights, embeddings):
 
 
 class TrainingState(NamedTuple):
-    """What training hands on to the next call of `partial_fit`, or to a warm start; at first, nothing."""
+    """What the next call of `partial_fit`, or a warm start, continues from; by default empty."""
 
     vocabulary: Vocabulary = EMPTY_VOCABULARY
     tables: list | tuple = ()  # of ndarrays of shape (n_tokens, vector_size), float32, of the context and of the target
@@ -1031,7 +1052,7 @@ class TrainingState(NamedTuple):
 
 
 def _generator(random_state):
-    if isinstance(random_state, dict):  # of a generator, to resume
+    if isinstance(random_state, dict):  # the state of a generator, to resume
         generator = np.random.default_rng(0)
         generator.bit_generator.state = random_state
         return generator
