@@ -1,11 +1,11 @@
-"""`CBOWVectorizer` on a Dask cluster, for documents that are in partitions on several machines.
+"""`CBOWVectorizer` on a Dask cluster, for documents in partitions on several machines.
 
-`DaskCBOWVectorizer` counts, encodes and trains where the partitions are. Training goes in rounds: each part of the
-corpus trains on a share of its documents, all from the same tables of vectors, and their changes are merged as a tree
-(`sk_cbow._merging`). Every task is a function of tables, part and seed, so that results depend neither on the number of
-workers nor on where tasks run, and a task that was lost with its worker is run again.
+`DaskCBOWVectorizer` counts, encodes and trains on the workers that hold the partitions. Training is done in rounds. In
+each, every part of the corpus trains on some of its documents, starting from the same tables of vectors, and the
+changes are merged in a tree (`sk_cbow._merging`). Every task is a function of tables, part and seed. So results depend
+neither on the number of workers nor on where tasks run, and if a worker dies, its tasks can run again elsewhere.
 
-Dask comes with ``pip install "sk_cbow[dask]"``.
+Dask is installed by ``pip install "sk_cbow[dask]"``.
 """
 
 import itertools
@@ -44,23 +44,24 @@ except ImportError as error:
 class DaskCBOWVectorizer(CBOWVectorizer):
     """`CBOWVectorizer` for documents in the partitions of a Dask collection.
 
-    `fit` runs on the current `distributed.Client`. It trains on parts of the corpus side by side, in rounds after which
-    the parts' changes to the vectors are merged, row by row, by Adasum [1]_. A fitted one holds the same plain data as
-    `CBOWVectorizer`; it is pickled, saved and used without a cluster. Local documents are transformed locally.
+    `fit` uses the current `distributed.Client`. It trains on several parts of the corpus at the same time, in rounds;
+    after each round, the changes to the vectors are merged, row by row, by Adasum [1]_. A fitted vectorizer contains
+    the same plain data as a `CBOWVectorizer`. It can be pickled, saved and used without a cluster. Local documents are
+    transformed locally.
 
     Parameters
     ----------
     vector_size, window, document_context, min_count, max_vocab, sample, negative, ns_exponent, shared_embedding, \
 epochs, learning_rate, batch_size, weighting, remove_components, analyzer, init_vectors, freeze_init, warm_start, \
 random_state
-        As in `CBOWVectorizer`. ``batch_size="auto"`` suits the documents of one part.
+        As in `CBOWVectorizer`. ``batch_size="auto"`` depends on the number of tokens in one part.
 
     n_parts : int, default=4
-        Parts of the corpus that are trained side by side: how many workers can train at the same time. Each takes every
-        `n_parts`-th partition. A collection of fewer partitions has as many parts as partitions.
+        Number of parts of the corpus, and so the number of workers that can train at the same time. A part consists of
+        every `n_parts`-th partition. If there are fewer partitions, each is a part.
 
     n_rounds : int, default=10
-        Rounds per epoch. After each, the tables of vectors are merged and go to all workers.
+        Number of rounds per epoch. After each round, the tables of vectors are merged and sent to all workers.
 
     Attributes
     ----------
@@ -70,12 +71,12 @@ components_, loss_curve_, n_iter_
 
     See Also
     --------
-    CBOWVectorizer : For one machine, which can train on a billion tokens.
+    sk_cbow.CBOWVectorizer : For a single machine, which can train on a billion tokens.
 
     Notes
     -----
-    The result is the same, bit for bit, for the same `random_state`, `n_parts`, `n_rounds` and partitions, whatever the
-    number of workers of one kind of machine.
+    Results are bit-for-bit reproducible for the same `random_state`, `n_parts`, `n_rounds` and partitions, whatever the
+    number of workers, if these are machines of one kind.
 
     References
     ----------
@@ -101,7 +102,7 @@ components_, loss_curve_, n_iter_
         "n_parts": [Range(Integral, 1, LARGEST_INT, closed="both")],
         "n_rounds": [Range(Integral, 1, LARGEST_INT, closed="both")],
     }
-    # What `CBOWVectorizer` does in its own process only.
+    # Parameters of `CBOWVectorizer` that work only in one process.
     callbacks, checkpoint, verbose = None, None, 0
 
     def __init__(
@@ -157,8 +158,8 @@ components_, loss_curve_, n_iter_
         Parameters
         ----------
         X : dask bag, Series, DataFrame of one column, or list of delayed partitions
-            Documents as in `CBOWVectorizer.fit`. Partitions are read once, and again if their worker dies; they stay on
-            the workers as token ids.
+            Documents as in `CBOWVectorizer.fit`. A partition is read once, or again if its worker dies, and kept on the
+            workers as rows of tokens.
         y : None
             Ignored.
 
@@ -172,15 +173,15 @@ components_, loss_curve_, n_iter_
         RuntimeError
             If there is no client.
         TypeError
-            If X is not a collection of Dask, or a document or a token is not one; the message tells partition and
-            document.
+            If X is not a Dask collection, or a document or token has the wrong type; the message names the partition
+            and the document.
         ValueError
             As in `CBOWVectorizer.fit`.
         """
         return super().fit(X)
 
     def fit_transform(self, X, y=None):
-        """Learn the word vectors; return the documents' vectors, lazily: ``fit(X).transform(X)``.
+        """Learn word vectors and return lazy document vectors, as ``fit(X).transform(X)``.
 
         Parameters
         ----------
@@ -207,13 +208,13 @@ components_, loss_curve_, n_iter_
         Returns
         -------
         document_vectors : dask array of shape (n_documents, vector_size), dask DataFrame, or ndarray
-            Of a DataFrame, a DataFrame with its index and divisions; of another collection, an array with a chunk for
-            each partition, whose length is not known. Both are lazy. Of local documents, an ndarray.
+            For a DataFrame, a lazy DataFrame with its index and divisions. For another collection, a lazy array with
+            one chunk of unknown length per partition. For local documents, an ndarray.
         """
         partitions = _partitions(X)
         if partitions is None:
             return super().transform(X)
-        # One argument of all partitions' functions, which a scheduler can send again.
+        # One delayed argument of all tasks, so that it is sent to each worker once.
         vectorizer = dask.delayed(self.to_local().set_output(transform="default"), traverse=False)
         if isinstance(X, dask.dataframe.DataFrame):
             columns = self.get_feature_names_out()
@@ -229,7 +230,7 @@ components_, loss_curve_, n_iter_
         return dask.array.concatenate(chunks, allow_unknown_chunksizes=True)
 
     def to_local(self):
-        """A `CBOWVectorizer` with the same parameters and fitted attributes.
+        """Return a `CBOWVectorizer` with the same parameters and fitted attributes.
 
         Returns
         -------
@@ -251,13 +252,13 @@ components_, loss_curve_, n_iter_
         if partitions is None:
             raise TypeError(
                 f"X is the {type(X).__name__} {X!r:.80}: pass a dask.bag of documents, a dask Series or DataFrame of "
-                "one column, or a list of delayed partitions; dask.bag.from_sequence makes a bag of local documents"
+                "one column, or a list of delayed partitions; dask.bag.from_sequence makes a bag from local documents"
             )
         if self.analyzer is None and _has_strings(X):
             raise TypeError(
                 f"X is a {type(X).__name__} of strings: set analyzer='word'; if its documents are lists of tokens, "
-                "Dask has made strings of them, so call dask.config.set({'dataframe.convert-string': False}) before X "
-                "is made, or pass a bag"
+                "Dask has converted them to strings, so call dask.config.set({'dataframe.convert-string': False}) "
+                "before creating X, or pass a bag"
             )
         with _submit() as submit:
             counted = [
@@ -271,9 +272,9 @@ components_, loss_curve_, n_iter_
             encoded = [submit(_encode_partition, counts, vocabulary) for counts in counted]
             n_parts = min(self.n_parts, len(partitions))
             parts = [submit(_concatenate_corpora, *encoded[index::n_parts]) for index in range(n_parts)]
-            del counted, encoded  # so that workers let go of what the parts do not need any more
+            del counted, encoded  # so that workers free the memory of results that are not needed any more
             sizes = submit.gather([submit(_sizes, part) for part in parts])
-            submit.client.replicate([vocabulary])  # so that a worker that dies does not take it along
+            submit.client.replicate([vocabulary])  # so that it is not lost if a worker dies
             corpus = DistributedCorpus(
                 vocabulary.result(),
                 vocabulary,
@@ -290,7 +291,7 @@ components_, loss_curve_, n_iter_
 
     def _train(self, corpus, previous, rng):
         row_inits = self._row_inits(corpus.vocabulary.rows, previous)
-        # Parameters only: what else a vectorizer holds stays here.
+        # Only parameters are sent to the workers, without fitted attributes.
         settings = CBOWVectorizer(**{name: getattr(self, name) for name in TRAINING_PARAMETERS})
         tokens_per_part = corpus.n_occurrences // len(corpus.parts)
         seed = rng.integers(2**63, size=2).tolist()
@@ -319,14 +320,14 @@ components_, loss_curve_, n_iter_
         return TrainedTables(trained.vectors, trained.accumulators, loss_curve)
 
 
-# scikit-learn's `set_output` is for the vectors of local documents, of which `CBOWVectorizer.transform` takes care. It
-# would compute those of a collection.
+# Without the wrapper of scikit-learn's `set_output`, which would compute lazy vectors. For local documents,
+# `CBOWVectorizer.transform` has it.
 DaskCBOWVectorizer.transform = DaskCBOWVectorizer.transform.__wrapped__
 DaskCBOWVectorizer.fit_transform = DaskCBOWVectorizer.fit_transform.__wrapped__
 
 
 class TrainedTables(NamedTuple):
-    """As `sk_cbow._model.Trained`, which a client cannot import without TensorFlow."""
+    """The same as `sk_cbow._model.Trained`, which cannot be imported without TensorFlow."""
 
     tables: list
     accumulators: list
@@ -334,7 +335,7 @@ class TrainedTables(NamedTuple):
 
 
 class DistributedCorpus(NamedTuple):
-    """As `sk_cbow._vocabulary.Corpus`, whose documents are on the workers."""
+    """Like `sk_cbow._vocabulary.Corpus`, with documents on the workers."""
 
     vocabulary: Vocabulary
     on_workers: distributed.Future  # the same vocabulary
@@ -344,7 +345,7 @@ class DistributedCorpus(NamedTuple):
     max_length: int
 
     def total(self, function, *arguments):
-        """Sum of what a function makes of the chunks of each part."""
+        """Sum the results of a function of the chunks of each part."""
         with _submit() as submit:
             arguments = [submit(_identity, argument) for argument in arguments]
             return sum(submit.gather([submit(_of_chunks, part, function, *arguments) for part in self.parts]))
@@ -358,27 +359,27 @@ class Sizes(NamedTuple):
 
 @contextmanager
 def _submit():
-    """A `Submit` on the current client; after an error or Ctrl-C, the cluster drops what it has submitted."""
+    """Yield a `Submit` for the current client; after an error or Ctrl-C, cancel what it has submitted."""
     try:
         submit = Submit(distributed.get_client())
     except ValueError:
         raise RuntimeError(
-            "there is no Dask cluster to train on: start one, and keep its client, client = distributed.Client()"
+            "there is no Dask cluster to train on: start one and keep its client, client = distributed.Client()"
         ) from None
     try:
         yield submit
     except BaseException:
-        for future in list(submit.futures):  # which the frames of the traceback may hold for long
+        for future in list(submit.futures):  # the traceback may keep references to them
             future.release()
         raise
 
 
 class Submit:
-    """Submit functions to a client's cluster, each as a task of its own, which is run again if its worker dies."""
+    """Submit functions to a cluster, each as its own task, which runs again if its worker dies."""
 
     def __init__(self, client):
         self.client = client
-        self.futures = WeakSet()  # of results that are still wanted
+        self.futures = WeakSet()  # of results that are still referenced
 
     def __call__(self, function, *arguments):
         return self._track(self.client.submit(function, *arguments, pure=False))
@@ -395,7 +396,7 @@ class Submit:
 
 
 def _partitions(X):
-    """The partitions of a Dask collection as delayed objects; None if X is none."""
+    """Return the partitions of a Dask collection as delayed objects; None if X is not a collection."""
     if isinstance(X, Delayed):
         return [X]
     if hasattr(X, "to_delayed"):
@@ -411,14 +412,14 @@ def _has_strings(X):
 
 
 def _tree_reduce(submit, function, futures):
-    """Merge neighbours, and what they give, until one is left."""
+    """Apply a function of two results to pairs of neighbours, repeatedly, until one result is left."""
     while len(futures) > 1:
         pairs = zip(futures[::2], futures[1::2], strict=False)
         futures = [submit(function, *pair) for pair in pairs] + futures[len(futures) // 2 * 2 :]
     return futures[0]
 
 
-# What runs on the workers: functions of their arguments alone.
+# Functions that run on the workers. They depend only on their arguments.
 
 
 @dask.delayed
@@ -433,7 +434,7 @@ def _transform_to_frame(partition, vectorizer, columns):
 
 @dask.delayed
 def _count_partition(partition, index, analyzer):
-    """Distinct tokens, counts, codes and offsets, as `count_tokens` tells them."""
+    """Return distinct tokens, counts, codes and offsets, as in `count_tokens`."""
     with IntegerFile() as file:
         try:
             tokens, counts, offsets = count_tokens(token_lists(partition, analyzer), file)
@@ -497,7 +498,7 @@ def _of_chunks(part, function, *arguments):
 
 
 def _initial_tables(n_tokens, vector_size, row_inits, seed):
-    """Random vectors, uniform in +-0.5 / vector_size, as in word2vec.c, and the rows that do not start at random."""
+    """Initialize tables with random vectors, uniform in +-0.5 / vector_size as in word2vec.c, and with `row_inits`."""
     rng = np.random.default_rng(seed)
     tables = Tables([], [])
     for inits in row_inits:
@@ -513,7 +514,7 @@ def _initial_tables(n_tokens, vector_size, row_inits, seed):
 
 
 def _train_round(tables, part, counts, settings, tokens_per_part, seed, task, n_rounds):
-    """Train on a part's documents of one round, and tell what that would change."""
+    """Train on the documents of a part in one round, and return the change."""
     from sk_cbow._model import train  # here, because it imports TensorFlow
 
     epoch, part_index, round_ = task
@@ -523,11 +524,11 @@ def _train_round(tables, part, counts, settings, tokens_per_part, seed, task, n_
         settings.learning_rate * (1 - (epoch * n_rounds + n_done) / (settings.epochs * n_rounds))
         for n_done in (round_, round_ + 1)
     )
-    every_row = np.arange(len(counts))
+    all_rows = np.arange(len(counts))
     trained = train(
         settings._block_maker(corpus, counts, tokens_per_part),
         settings._model_config(len(counts)),
-        [[RowInit(every_row, *values)] for values in zip(tables.vectors, tables.accumulators, strict=True)],
+        [[RowInit(all_rows, *values)] for values in zip(tables.vectors, tables.accumulators, strict=True)],
         epochs=1,
         learning_rates=(first, last),
         rng=np.random.default_rng([*seed, *task]),
@@ -535,7 +536,7 @@ def _train_round(tables, part, counts, settings, tokens_per_part, seed, task, n_
         verbose=0,
     )
     (loss,) = trained.loss_curve
-    n_targets = len(corpus.rows) if loss else 0  # about; 0 where subsampling has left none
+    n_targets = len(corpus.rows) if loss else 0  # approximately; 0 if subsampling has dropped all
     return difference(tables, Tables(*trained[:2]), loss * n_targets, n_targets)
 
 

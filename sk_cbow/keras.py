@@ -1,7 +1,7 @@
-"""Keras objects that hold a fitted vectorizer's word vectors, to build upon and to train on, and TensorBoard's files.
+"""Keras layers and models with the word vectors of a fitted vectorizer, and files for TensorBoard.
 
-Ids of tokens are their rows in `embeddings_` plus one; 0 is padding. All models are functional, made of Keras' own
-layers, and load from ``.keras`` files where this library is not installed. Keras is imported when one is built.
+The id of a token is its row in `embeddings_` plus one; 0 is padding. All models are functional and consist of Keras'
+own layers, so that they load from ``.keras`` files without this library. Keras is imported when a function needs it.
 """
 
 from numbers import Integral
@@ -26,37 +26,37 @@ def cbow_model(
     shared_embedding=True,
     weights=None,
 ):
-    """Continuous bag of words with negative sampling, as the textbook has it: example by example.
+    """Build the textbook model of CBOW with negative sampling, which takes a batch of examples [1]_.
 
     The inputs are integers: ``word_index`` (batch, 1), the target; ``context`` (batch, 2 * window), the words around
-    it, with 0 where there is none; ``negative_samples`` (batch, negative). With a `document_context`, there is a fourth
-    input, ``document`` (batch, n_words), other words of the target's document, with 0 where there is none: a random
-    sample of them, of any length. The outputs are products of the average of the context's vectors: ``word_product``
-    (batch, 1) with the target's vector, and ``noise_products`` (batch, negative) with those of the negative samples.
-    Under the sigmoid function, the first should be 1 and the others 0 [1]_.
+    it, padded with 0; and ``negative_samples`` (batch, negative). With a `document_context`, there is a fourth input,
+    ``document`` (batch, n_words): a random sample of the other words of the document, padded with 0.
+
+    The outputs are dot products of the averaged context vectors: ``word_product`` (batch, 1) with the target's vector,
+    and ``noise_products`` (batch, negative) with the vectors of the negative samples. They are the logits of a binary
+    classification, in which the target has label 1 and the negative samples have label 0.
 
     Parameters
     ----------
     vectorizer : CBOWVectorizer, optional
-        Fitted; gives all sizes and the weights, and the rest is ignored. Without it, the model is built from sizes
-        alone.
+        Fitted. Its sizes and weights are used, and the other arguments are ignored. Without it, sizes are required.
     n_tokens : int, optional
-        Size of the vocabulary, without padding.
+        Size of the vocabulary, not counting padding.
     vector_size : int, optional
         Length of a word vector.
     window : int, optional
-        Most context words on each side.
+        Maximum number of context words on each side.
     negative : int, optional
-        Noise words of a target.
+        Number of negative samples per target.
     document_context : float, default=0
-        Share of the document's average in the average of the context, 0..1; where one of the two has no words, the
-        other counts alone [3]_.
+        Weight of the document in the average of the context, 0..1 [3]_. If the window or the document has no words, the
+        other has all the weight.
     shared_embedding : bool, default=True
-        Whether context, target and negative samples go through one ``Embedding`` layer, named ``embedding``. Otherwise
-        there are two, ``context_embedding`` and ``target_embedding``.
-    weights : ndarray of shape (n_tokens, vector_size), or a list of two, optional
-        Initial word vectors, of the context and of the target if there are two layers. By default they are uniform in
-        +-0.5 / vector_size, drawn by Keras.
+        Whether context, target and negative samples share one ``Embedding`` layer, named ``embedding``. If False, there
+        are two layers, ``context_embedding`` and ``target_embedding``.
+    weights : ndarray of shape (n_tokens, vector_size), or list of two, optional
+        Initial word vectors; for two layers, those of the context and of the target. By default, Keras draws them
+        uniformly from +-0.5 / vector_size.
 
     Returns
     -------
@@ -68,15 +68,15 @@ def cbow_model(
     NotFittedError
         If the vectorizer is not fitted.
     TypeError
-        If there is neither a vectorizer nor all sizes.
+        If neither a vectorizer nor all sizes are passed.
     ValueError
-        If weights have another shape or number.
+        If the number or the shape of weights is wrong.
 
     Notes
     -----
-    Compiled with ``keras.losses.BinaryCrossentropy(from_logits=True)`` for both outputs, the model learns as word2vec
-    does, if slowly. `CBOWVectorizer.fit` subtracts log(negative) from every product, which a shared layer needs for
-    good vectors [2]_.
+    Compiled with ``keras.losses.BinaryCrossentropy(from_logits=True)`` for both outputs, the model can be trained like
+    word2vec, but slowly. `CBOWVectorizer.fit` also subtracts log(negative) from every dot product, which a shared layer
+    needs for good vectors [2]_.
 
     References
     ----------
@@ -130,19 +130,19 @@ def cbow_model(
 
 
 def embedding_layer(vectorizer, trainable=False):
-    """Keras ``Embedding`` layer with the word vectors; it takes the ids that `encode` gives.
+    """Make a Keras ``Embedding`` layer with the word vectors, whose inputs are ids from `encode`.
 
     Parameters
     ----------
     vectorizer : CBOWVectorizer
         Fitted.
     trainable : bool, default=False
-        Whether training a model that has this layer changes the vectors.
+        Whether the vectors are fine-tuned when a model with this layer is trained, or frozen.
 
     Returns
     -------
     layer : keras.layers.Embedding
-        With ``mask_zero=True``: layers that know masks leave padding out.
+        With ``mask_zero=True``, so that layers that support masking ignore padding.
 
     Raises
     ------
@@ -151,13 +151,13 @@ def embedding_layer(vectorizer, trainable=False):
 
     Examples
     --------
-    A classifier of documents:
+    Use it in a classifier of documents:
 
     >>> import keras
     >>> from sk_cbow import CBOWVectorizer
     >>> from sk_cbow.keras import embedding_layer, encode
     >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
+    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
     >>> classifier = keras.Sequential(
     ...     [
     ...         embedding_layer(vectorizer, trainable=True),
@@ -175,28 +175,28 @@ def embedding_layer(vectorizer, trainable=False):
 
 
 def encode(vectorizer, documents, max_length):
-    """Ids of the known tokens of documents, with padding behind.
+    """Encode documents as padded ids of their known tokens.
 
     Parameters
     ----------
     vectorizer : CBOWVectorizer
         Fitted.
     documents : iterable of documents
-        As the vectorizer takes them.
+        As in `CBOWVectorizer.transform`.
     max_length : int
-        Columns of the result; of a longer document, the first `max_length` known tokens are taken.
+        Number of columns of the result. Longer documents are truncated to their first `max_length` known tokens.
 
     Returns
     -------
     ids : ndarray of shape (n_documents, max_length), int32
-        The row in `embeddings_` plus one; 0 is padding. Unknown tokens are left out.
+        The row in `embeddings_` plus one, followed by padding with 0. Unknown tokens are dropped.
 
     Raises
     ------
     NotFittedError
         If the vectorizer is not fitted.
     TypeError
-        If documents are not what the vectorizer takes.
+        As in `CBOWVectorizer.transform`.
     ValueError
         If `max_length` is not an integer above 0.
 
@@ -204,15 +204,17 @@ def encode(vectorizer, documents, max_length):
     --------
     >>> from sk_cbow import CBOWVectorizer
     >>> from sk_cbow.keras import encode
-    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit([["to", "be", "or", "to"]] * 10)
-    >>> encode(vectorizer, [["or", "not", "to"], ["to", "be", "or", "to"]], max_length=3)
+    >>> documents = [["to", "be", "or", "to"], ["or", "not", "to"]]
+    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0)
+    >>> vectorizer = vectorizer.fit(documents[:1] * 10)
+    >>> encode(vectorizer, documents[::-1], max_length=3)
     array([[3, 1, 0],
            [1, 2, 3]], dtype=int32)
     """
     vectorizer = fitted_view(vectorizer)
     if not isinstance(max_length, Integral) or not 1 <= max_length < 2**31:
         raise ValueError(f"max_length is {max_length!r}: pass an integer above 0")
-    parts = [np.empty((0, max_length), np.int32)]
+    batches = [np.empty((0, max_length), np.int32)]
     unfinished, n_unfinished = np.zeros(max_length, np.int32), 0  # ids of a document that spans several chunks
     for rows, offsets, is_complete in encode_documents(
         token_lists(documents, vectorizer.analyzer), vectorizer.vocabulary_
@@ -227,12 +229,12 @@ def encode(vectorizer, documents, max_length):
         ids[document[is_taken], position[is_taken]] = rows[is_taken] + 1
         n_unfinished = 0 if is_complete else lengths[-1] + (n_unfinished if len(lengths) == 1 else 0)
         unfinished = np.zeros(max_length, np.int32) if is_complete else ids[-1]
-        parts.append(ids if is_complete else ids[:-1])
-    return np.concatenate(parts)
+        batches.append(ids if is_complete else ids[:-1])
+    return np.concatenate(batches)
 
 
 def document_model(vectorizer):
-    """Keras model from the ids of documents' tokens to what `CBOWVectorizer.transform` makes of the documents.
+    """Build a Keras model that computes the document vectors of `CBOWVectorizer.transform` from token ids.
 
     Parameters
     ----------
@@ -242,8 +244,9 @@ def document_model(vectorizer):
     Returns
     -------
     model : keras.Model
-        From integers (batch, length), ids as `encode` gives them, of any length, to vectors (batch, vector_size): the
-        weighted average of the tokens' vectors without the removed components. Only the word vectors are trainable.
+        The input has shape (batch, length), with ids as in `encode` and any length. The output has shape (batch,
+        vector_size): the weighted average of the tokens' vectors, without the removed components. Only the word vectors
+        are trainable.
 
     Raises
     ------
@@ -256,8 +259,9 @@ def document_model(vectorizer):
     >>> from sk_cbow import CBOWVectorizer
     >>> from sk_cbow.keras import document_model, encode
     >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
-    >>> vectors = document_model(vectorizer)(encode(vectorizer, documents, max_length=3))
+    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
+    >>> ids = encode(vectorizer, documents, max_length=3)
+    >>> vectors = document_model(vectorizer)(ids)
     >>> np.allclose(vectors, vectorizer.transform(documents), atol=1e-6)
     True
     """
@@ -273,11 +277,11 @@ def document_model(vectorizer):
     weights = token_weight(ids)  # (batch, length, 1), zero for padding
     sums = ops.sum(weights * embedding(ids), axis=1)
     vectors = sums / ops.maximum(ops.sum(weights, axis=1), np.finfo(np.float32).tiny)
-    for number, component in enumerate(vectorizer.components_):
-        # Zeros here, too, and only then the weights, for the sake of Python's global generator.
+    for index, component in enumerate(vectorizer.components_):
+        # Initialized with zeros, because Keras' random initializers would draw from Python's global generator.
         options = {"use_bias": False, "kernel_initializer": "zeros"}
-        along = keras.layers.Dense(1, **options, name=f"along_component_{number}")
-        component_of = keras.layers.Dense(len(component), **options, name=f"component_{number}")
+        along = keras.layers.Dense(1, **options, name=f"along_component_{index}")
+        component_of = keras.layers.Dense(len(component), **options, name=f"component_{index}")
         vectors = vectors - component_of(along(vectors))
         for layer, kernel in ((along, component[:, None]), (component_of, component[None])):
             layer.set_weights([kernel])
@@ -286,34 +290,34 @@ def document_model(vectorizer):
 
 
 def save_projector(vectorizer, folder):
-    """Write the files from which TensorBoard's embedding projector shows the word vectors.
+    """Write the word vectors to files for TensorBoard's embedding projector.
 
     Parameters
     ----------
     vectorizer : CBOWVectorizer
         Fitted.
     folder : str or path-like
-        Gets ``vectors.tsv``, ``metadata.tsv`` and ``projector_config.pbtxt``; created if it does not exist. Each file
-        is replaced once the new one is complete. Show the folder with ``tensorboard --logdir folder``, or load the
-        first two files at https://projector.tensorflow.org.
+        Folder for ``vectors.tsv``, ``metadata.tsv`` and ``projector_config.pbtxt``, created if it does not exist. An
+        existing file is replaced when the new one is complete. Show the folder with ``tensorboard --logdir folder``, or
+        load the first two files at https://projector.tensorflow.org.
 
     Raises
     ------
     NotFittedError
         If the vectorizer is not fitted.
     OSError
-        If the folder cannot be created or written.
+        If the folder cannot be created or is not writable.
 
     Examples
     --------
     >>> from sk_cbow import CBOWVectorizer
     >>> from sk_cbow.keras import save_projector
     >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
+    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
     >>> save_projector(vectorizer, "words")
     """
     fitted = fitted_view(vectorizer)
-    # A name ends at a tab or a line break. A lone surrogate, which UTF-8 does not have, becomes a question mark.
+    # Tabs and line breaks separate names. A lone surrogate, which UTF-8 cannot encode, becomes a question mark.
     names = "".join(" ".join(str(token).split()) + "\n" for token in fitted.vocabulary_)
     config = 'embeddings {\n  tensor_name: "words"\n  tensor_path: "vectors.tsv"\n  metadata_path: "metadata.tsv"\n}\n'
     folder = Path(folder)
@@ -334,7 +338,7 @@ def _random_embedding(n_tokens, vector_size, name):
 
 
 def _given_embeddings(weights, shape, names):
-    """Layers with a table each, to which the row of the padding is added."""
+    """Make one layer for each table, with an additional row for padding."""
     import keras
 
     tables = list(weights) if isinstance(weights, (list, tuple)) else [weights]
@@ -345,7 +349,7 @@ def _given_embeddings(weights, shape, names):
         )
     layers = []
     for table, name in zip(tables, names, strict=True):
-        # Zeros, for Keras' random initializers would draw from Python's global generator.
+        # Zeros, because Keras' random initializers would draw from Python's global generator.
         layer = keras.layers.Embedding(shape[0] + 1, shape[1], "zeros", mask_zero=True, name=name)
         layer.build()
         layer.set_weights([np.concatenate((np.zeros((1, shape[1]), np.float32), table))])
