@@ -1,17 +1,15 @@
-"""The picture of a training block: tiles and lanes, shifts, shared noise."""
+"""The picture of a training block: tiles, lanes, shifts, negative samples."""
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-EXCERPT, TARGET = (
-    slice(8, 24),
-    10,
-)  # of the first lane, near the end of a document
+# Positions in the first lane, near the end of a document
+EXCERPT, TARGET = slice(8, 24), 10
 NOISE_PER_GROUP = 12
 
 
 def draw_block(tiles, n_groups):
-    """Draw a block of ids (n_tiles, lane_length, n_lanes); each id has a colour."""
+    """Draw a block of ids (n_tiles, lane_length, n_lanes), one colour per id."""
     n_tiles, _, n_lanes = tiles.shape
     _, (top, middle, bottom) = plt.subplots(
         3,
@@ -20,26 +18,26 @@ def draw_block(tiles, n_groups):
         layout="constrained",
         height_ratios=[n_tiles * (n_lanes + 1), 6, n_lanes + 3],
     )
-    for number, tile in enumerate(tiles):
-        draw_tile(top, tile, -number * (n_lanes + 1), f"tile {number + 1}")
+    for index, tile in enumerate(tiles):
+        draw_tile(top, tile, -index * (n_lanes + 1), f"tile {index + 1}")
     draw_shifts(middle, tiles[0][EXCERPT, 0])
     draw_noise(bottom, tiles[0], n_groups)
     for axes, title, left, right in [
         (
             top,
-            "A block: the text runs to the right, and goes on in other lanes",
+            "A block: the text continues to the right, then in other lanes",
             -7,
             64,
         ),
         (
             middle,
-            "Contexts are shifts: moved copies add up to all contexts",
+            "Contexts are shifts: the sum of shifted lanes has all contexts",
             -10,
             24,
         ),
         (
             bottom,
-            f"Noise is shared: every {n_groups}th place is one group",
+            f"A group of targets: every {n_groups}th position of a tile",
             -7,
             64,
         ),
@@ -58,18 +56,18 @@ def draw_cell(axes, token_id, x, y, **options):
 
 
 def draw_tile(axes, tile, y, name):
-    for place, row in enumerate(tile):
+    for position, row in enumerate(tile):
         for lane, token_id in enumerate(row):
-            draw_cell(axes, token_id, place, y - lane, linewidth=0.4)
+            draw_cell(axes, token_id, position, y - lane, linewidth=0.4)
     axes.text(-1, y - tile.shape[1] / 2, name, ha="right", va="center")
 
 
 def draw_shifts(axes, token_ids):
     for line, shift in enumerate([-2, -1, 0, 1, 2]):
-        for place, token_id in enumerate(token_ids):
+        for position, token_id in enumerate(token_ids):
             alpha = 0.35 if shift == 0 else 1
-            draw_cell(axes, token_id, place + shift, -line, alpha=alpha)
-        label = f"moved by {shift:+d}, times $a_{abs(shift)}$"
+            draw_cell(axes, token_id, position + shift, -line, alpha=alpha)
+        label = f"shifted by {shift:+d}, times $a_{abs(shift)}$"
         if shift == 0:
             label = "the lane itself, $v_t$: targets"
         axes.text(-2.6, -line - 0.45, label, ha="right", va="center")
@@ -77,7 +75,7 @@ def draw_shifts(axes, token_ids):
         (TARGET, 0.15), 1, -5.2, fill=False, edgecolor="black", linewidth=2
     )
     axes.add_patch(frame)
-    label = "one column: a target near its document's end, and its context"
+    label = "one column: a target near the end of a document, and its context"
     axes.text(TARGET + 0.5, -5.25, label, ha="center", va="top")
 
 
@@ -85,17 +83,17 @@ def draw_noise(axes, tile, n_groups):
     lane_length, n_lanes = tile.shape
     draw_tile(axes, tile, 0, "tile 1")
     centre, y = lane_length / 2, -n_lanes - 1.2
-    for place in range(0, lane_length, n_groups):
+    for position in range(0, lane_length, n_groups):
         for lane in range(n_lanes):
-            if tile[place, lane]:
-                axes.plot(place + 0.5, -lane - 0.45, "ko", markersize=3.5)
-        if place % (4 * n_groups) == 0:
-            ends = (place + 0.5, -n_lanes + 0.1), (centre, y + 0.1)
+            if tile[position, lane]:
+                axes.plot(position + 0.5, -lane - 0.45, "ko", markersize=3.5)
+        if position % (4 * n_groups) == 0:
+            ends = (position + 0.5, -n_lanes + 0.1), (centre, y + 0.1)
             axes.add_patch(ConnectionPatch(*ends, "data", "data", color="0.6"))
     left = centre - NOISE_PER_GROUP / 2
-    for number in range(NOISE_PER_GROUP):
+    for index in range(NOISE_PER_GROUP):
         cell = Rectangle(
-            (left + number, y), 1, -0.9, facecolor="0.85", edgecolor="0.4"
+            (left + index, y), 1, -0.9, facecolor="0.85", edgecolor="0.4"
         )
         axes.add_patch(cell)
     axes.text(
