@@ -252,7 +252,7 @@ def text_lines(path):
             try:
                 text = line.decode().rstrip("\r\n")
             except UnicodeDecodeError:
-                raise ValueError(f"{location} is {quoted(line)}, which is not UTF-8: convert the file to it") from None
+                raise ValueError(f"{location} is {quoted(line)}, which is not UTF-8: convert the file") from None
             if text.strip():
                 yield location, text
 

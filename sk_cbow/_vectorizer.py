@@ -945,7 +945,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         >>> vectorizer = CBOWVectorizer(
         ...     vector_size=3, sample=0, init_vectors=vectors, freeze_init=True
         ... )
-        >>> documents = [["oslo", "norway", "fjord"], ["athens", "greece", "olive"]]
+        >>> documents = [["oslo", "norway", "fjord"]]
+        >>> documents += [["athens", "greece", "olive"]]
         >>> vectorizer = vectorizer.fit(documents * 50)
         >>> questions = ": capitals\\nathens greece oslo norway\\n"
         >>> _ = Path("questions.txt").write_text(questions)

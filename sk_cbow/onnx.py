@@ -1,19 +1,19 @@
-"""A fitted vectorizer as a model of ONNX, with which onnxruntime makes document vectors without this library.
+"""Convert a fitted vectorizer to ONNX, so that onnxruntime computes document vectors without this library.
 
 Importing this module registers ``CBOWVectorizer`` with skl2onnx, which then converts it, alone or in a ``Pipeline``.
-skl2onnx and onnxruntime come with ``pip install "sk_cbow[onnx]"``.
+skl2onnx and onnxruntime are installed by ``pip install "sk_cbow[onnx]"``.
 
 Notes
 -----
-The only `analyzer` that can be converted is ``str.split``. A model takes documents as a string tensor of shape
-(n_documents, 1), splits them at any white space of Unicode, as ``str.split`` does, and gives their vectors as a float
-tensor of shape (n_documents, vector_size).
+The only `analyzer` that can be converted is ``str.split``. The input of a model is a string tensor of shape
+(n_documents, 1). It is split at Unicode white space, as by ``str.split``. The output is a float tensor of shape
+(n_documents, vector_size).
 
 `target_opset` must be at least 13, and 2 for the domain ``ai.onnx.ml``. The operator that splits, ``Tokenizer`` of the
-domain ``com.microsoft``, belongs to onnxruntime; other runtimes of ONNX lack it.
+domain ``com.microsoft``, is part of onnxruntime; other ONNX runtimes do not have it.
 
-A run takes 12 bytes for each of n_documents * n_tokens * vector_size numbers, where n_tokens is that of the longest
-document: pass many documents some at a time.
+A run takes 12 * n_documents * n_tokens * vector_size bytes, where n_tokens is the length of the longest document: pass
+many documents in batches.
 
 Examples
 --------
@@ -25,12 +25,20 @@ Examples
 >>> from sklearn.linear_model import LogisticRegression
 >>> from sklearn.pipeline import make_pipeline
 >>> documents = ["tea milk cup", "car road wheel"] * 50
->>> vectorizer = sk_cbow.CBOWVectorizer(vector_size=8, sample=0, analyzer=str.split, random_state=0)
->>> pipeline = make_pipeline(vectorizer, LogisticRegression()).fit(documents, ["kitchen", "street"] * 50)
->>> model = to_onnx(pipeline, initial_types=[("document", StringTensorType([None, 1]))], options={"zipmap": False})
+>>> labels = ["kitchen", "street"] * 50
+>>> vectorizer = sk_cbow.CBOWVectorizer(
+...     vector_size=8, sample=0, analyzer=str.split, random_state=0
+... )
+>>> pipeline = make_pipeline(vectorizer, LogisticRegression())
+>>> model = to_onnx(
+...     pipeline.fit(documents, labels),
+...     initial_types=[("document", StringTensorType([None, 1]))],
+...     options={"zipmap": False},
+... )
 >>> session = onnxruntime.InferenceSession(model.SerializeToString())
->>> labels, probabilities = session.run(None, {"document": np.array([["a cup of tea"], ["the road"]])})
->>> labels.tolist()
+>>> queries = np.array([["a cup of tea"], ["the road"]])
+>>> predicted, probabilities = session.run(None, {"document": queries})
+>>> predicted.tolist()
 ['kitchen', 'street']
 >>> probabilities.shape
 (2, 2)
@@ -50,20 +58,20 @@ try:
 except ImportError as error:
     raise ImportError('sk_cbow.onnx needs skl2onnx: pip install "sk_cbow[onnx]"') from error
 
-WHITE_SPACE = "".join(filter(str.isspace, map(chr, range(sys.maxunicode + 1))))  # where str.split splits
+WHITE_SPACE = "".join(filter(str.isspace, map(chr, range(sys.maxunicode + 1))))  # as in str.split
 
 
 def _set_output_type(operator):
-    vectorizer = operator.raw_operator = fitted_view(operator.raw_operator)  # of which `_convert` takes the rest
+    vectorizer = operator.raw_operator = fitted_view(operator.raw_operator)  # also used by `_convert`
     if vectorizer.analyzer is not str.split:
         raise ValueError(
             f"analyzer={vectorizer.analyzer!r} cannot be converted to ONNX: fit with analyzer=str.split, on strings "
-            "with white space between tokens"
+            "whose tokens are separated by white space"
         )
     types = [variable.type for variable in operator.inputs]
     if len(types) != 1 or not isinstance(types[0], StringTensorType) or types[0].shape[1:] != [1]:
         raise ValueError(
-            f"the vectorizer's input has the types {types}: it takes one column of strings, StringTensorType([None, 1])"
+            f"the vectorizer's input has the types {types}: pass one column of strings, StringTensorType([None, 1])"
         )
     operator.outputs[0].type = FloatTensorType([types[0].shape[0], vectorizer.embeddings_.shape[1]])
 
@@ -71,11 +79,11 @@ def _set_output_type(operator):
 def _convert(scope, operator, container):
     vectorizer = operator.raw_operator
     n_tokens, vector_size = vectorizer.embeddings_.shape
-    # Components are removed from the words' vectors: averaging is linear, so the average comes out without them.
+    # Components are removed from the word vectors; averaging is linear, so they are removed from averages, too.
     components = vectorizer.components_
     vectors = vectorizer.embeddings_ - vectorizer.embeddings_ @ components.T @ components
     weighted_vectors = vectorizer.token_weights_[:, None] * vectors
-    # A last row of zeros is for unknown tokens and for the padding of shorter documents.
+    # The last row of zeros is for unknown tokens and for padding.
     weighted_vectors = np.append(weighted_vectors, np.zeros((1, vector_size), np.float32), axis=0)
     weights = np.append(vectorizer.token_weights_.astype(np.float64), 0)
 
@@ -103,12 +111,12 @@ def _convert(scope, operator, container):
         result("Flatten", tokens),
         op_domain="ai.onnx.ml",
         op_version=2,
-        # A lone surrogate, which no input of a model can have, must not stop the others.
+        # A token with a lone surrogate, which no input can contain, must not prevent the conversion.
         keys_strings=[token.encode(errors="surrogatepass") for token in vectorizer.vocabulary_],
         values_int64s=list(vectorizer.vocabulary_.values()),
         default_int64=n_tokens,
     )
-    # In double precision: a float sum over a token repeated a thousand times is off by more than 1e-5.
+    # In double precision: in float32, the sum over a thousand repeated tokens has an error above 1e-5.
     gathered = result("Gather", constant("weighted_vectors", weighted_vectors), rows)
     terms = result("Cast", gathered, to=TensorProto.DOUBLE)
     term_weights = result("Gather", constant("token_weights", weights), rows)

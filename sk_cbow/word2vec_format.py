@@ -1,12 +1,12 @@
 """Word vectors in the files of word2vec, gensim, fastText and GloVe.
 
-The first line of a word2vec file holds the number of vectors and their length. Each vector follows as its token, a
-space, and the numbers: as text, one vector per line, or as 32-bit binary numbers. fastText's ``.vec`` is the text
+The first line of a word2vec file contains the number of vectors and their length. Then there is one row per vector: its
+token, a space, and the numbers, as text with one row per line or as 32-bit floats. fastText's ``.vec`` is the text
 format, GloVe's is the same without the first line. Tokens contain no line breaks, and in binary files no spaces; in
-text, some of GloVe's contain spaces.
+text files, some tokens of GloVe contain spaces.
 
-`load` restores bit for bit what `save` has written. Whatever a file contains, `load` returns vectors or raises an
-error, and holds no more of the file than the tokens and vectors read so far, a mebibyte, and one row.
+`load` restores bit for bit what `save` has written. For any content, `load` returns vectors or raises an error, and
+keeps in memory only the tokens and vectors read so far, a mebibyte, and one row.
 """
 
 import io
@@ -23,57 +23,57 @@ from sk_cbow._files import RereadableFile, atomic_write, numbered_lines, open_fo
 from sk_cbow._vectorizer import CBOWVectorizer, fitted_view
 
 BYTES_AT_A_TIME = 2**20
-# What `save` accepts, `load` reads: these hold for both. They bound the memory that a damaged file can ask for.
+# Limits of both `save` and `load`, which bound the memory that reading a damaged file takes.
 MAX_TOKEN_BYTES = 2**20
 MAX_VECTOR_SIZE = 2**18
-BYTES_PER_NUMBER = 32  # of text, on average, with the space; Python writes a float in 24 at most
-MAX_HEADER_DIGITS = 18  # fit in 64 bits
+BYTES_PER_NUMBER = 32  # average of text including the space; Python writes a float with at most 24 characters
+MAX_HEADER_DIGITS = 18  # fits in 64 bits
 NUMBER_CHARACTERS = b" 0123456789+-.eE" + b"nNaAiIfFtTyY"  # the letters are those of nan and infinity
 TOKEN_OF_LINE = re.compile(rb"^[^ \n]* ", re.MULTILINE)
 CONTROL_CHARACTERS = re.compile(rb"[^\t\n\v\f\r -~\x80-\xff]")
 
 
 def save(vectorizer, path, binary=False):
-    """Write a fitted vectorizer's word vectors to a word2vec file.
+    """Write the word vectors of a fitted vectorizer to a word2vec file.
 
-    gensim's ``KeyedVectors.load_word2vec_format`` reads it, and so do many other tools. Counts and weights of tokens
-    and removed components are not part of the format; pickle keeps them.
+    gensim's ``KeyedVectors.load_word2vec_format`` and many other tools read it. The format has no counts and weights of
+    tokens and no removed components; save these by pickle.
 
     Parameters
     ----------
     vectorizer : CBOWVectorizer
         Fitted. Its vectors are written in the order of `vocabulary_`, integer tokens as text.
     path : str or path-like
-        Where to write. A name that ends in ``.gz`` is compressed. An existing file is replaced once the new one is
-        complete, and keeps its mode and, where permitted, its owner; a symbolic link stays a link. Pipes and devices,
-        such as ``/dev/stdout``, are written into.
+        File to write; it is compressed if its name ends in ``.gz``. An existing file is replaced when the new one is
+        complete; its mode and, where permitted, its owner are kept. A symbolic link stays a link. Pipes and devices,
+        such as ``/dev/stdout``, are written to.
     binary : bool, default=False
-        Whether numbers are written as 32-bit binary numbers, or as text with nine digits, which are enough to restore
-        the same 32 bits.
+        Whether to write vectors as 32-bit floats, or as text with nine digits, from which the same 32-bit floats are
+        restored.
 
     Raises
     ------
     NotFittedError
         If the vectorizer is not fitted.
     ValueError
-        If a token is empty, contains a space or a line break, cannot be encoded as UTF-8, is longer than 1 MiB or is
-        written like another one, if a vector is not finite, or if vectors have more than 262,144 numbers. With
-        ``binary=True``, also if the bytes of all vectors are those of text, as which `load` would read them.
+        If a token is empty, contains a space or a line break, cannot be encoded as UTF-8, is longer than 1 MiB or has
+        the same text as another token; if a vector is not finite; if vectors have more than 262,144 numbers. With
+        ``binary=True``, also if the bytes of all vectors are valid text, so that `load` would read them as text.
     OSError
-        If the file cannot be written. What was at `path` before is unchanged.
+        If the file cannot be written. An existing file is unchanged.
 
     Examples
     --------
     >>> from sk_cbow import CBOWVectorizer, word2vec_format
     >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0).fit(documents)
+    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
     >>> word2vec_format.save(vectorizer, "vectors.txt.gz")
     >>> loaded = word2vec_format.load("vectors.txt.gz")
-    >>> bool((loaded.transform(documents) == vectorizer.transform(documents)).all())
+    >>> bool((loaded.embeddings_ == vectorizer.embeddings_).all())
     True
     """
     fitted = fitted_view(vectorizer)
-    with np.errstate(over="ignore"):  # becomes infinite, which is an error below
+    with np.errstate(over="ignore"):  # infinite values are an error below
         embeddings = np.asarray(fitted.embeddings_, "<f4")
     _check_writable(fitted.vocabulary_, embeddings)
     if binary:
@@ -85,32 +85,32 @@ def save(vectorizer, path, binary=False):
 
 
 def load(path, binary=None, *, limit=None):
-    """Read word vectors, written by this library or another, into a vectorizer that transforms.
+    """Read word vectors of this or another library into a vectorizer that can transform documents.
 
     Parameters
     ----------
     path : str or path-like
-        A word2vec file, text or binary, a fastText ``.vec`` or a GloVe file; in text, there may be tabs instead of
-        spaces. If the name ends in ``.gz``, it is decompressed. A UTF-8 byte order mark at its beginning is skipped.
-    binary : bool, optional
-        Whether numbers are binary, as gensim's parameter; by default, the content decides: text, if all bytes
-        after the tokens are those of text.
-    limit : int, optional
-        Read the first vectors only, at most this number: in most files, those of the most frequent tokens. By default,
-        all.
+        A word2vec file, text or binary, a fastText ``.vec`` or a GloVe file. Text may contain tabs instead of spaces.
+        If the name ends in ``.gz``, the file is decompressed. A UTF-8 byte order mark at the beginning is skipped.
+    binary : bool or None, default=None
+        Whether the vectors are binary, as in gensim. None detects it: a file is text if all bytes after the tokens are
+        valid text.
+    limit : int or None, default=None
+        Maximum number of vectors to read from the beginning; in most files, the most frequent tokens come first. None
+        reads all.
 
     Returns
     -------
     vectorizer : CBOWVectorizer
-        With the vectors of the file as `embeddings_`, in its order, and weight 1 for each token. It does not know how
-        often tokens occurred.
+        Its `embeddings_` are the vectors of the file, in the same order. All tokens have weight 1. It has no counts of
+        tokens, and so no `partial_fit`.
 
     Raises
     ------
     ValueError
-        If the file has fewer or more rows than its first line says, a row does not consist of one token and as many
-        finite numbers as the others, a token occurs twice, is not UTF-8 or is too long, or `limit` is below 1. The
-        message says where.
+        If the file has fewer or more rows than its first line says; if a row does not consist of a token and the right
+        number of finite numbers; if a token occurs twice, is not UTF-8 or is too long; if `limit` is below 1. The
+        message names the location.
     TypeError
         If `limit` is not an integer.
 
@@ -118,14 +118,16 @@ def load(path, binary=None, *, limit=None):
     --------
     >>> from pathlib import Path
     >>> from sk_cbow import word2vec_format
-    >>> _ = Path("vectors.txt").write_text("2 3\\ntea 1 0 0\\nmilk 0 1 0\\n")
-    >>> word2vec_format.load("vectors.txt").transform([["tea", "and", "milk"]])
+    >>> content = "2 3\\ntea 1 0 0\\nmilk 0 1 0\\n"
+    >>> _ = Path("vectors.txt").write_text(content)
+    >>> vectorizer = word2vec_format.load("vectors.txt")
+    >>> vectorizer.transform([["tea", "and", "milk"]])
     array([[0.5, 0.5, 0. ]], dtype=float32)
     """
     path = os.fsdecode(path)
     if limit is not None:
         if not isinstance(limit, Integral):
-            raise TypeError(f"limit={limit!r} is no integer: pass a number of vectors, or None for all")
+            raise TypeError(f"limit={limit!r} is not an integer: pass a number of vectors, or None for all")
         if limit < 1:
             raise ValueError(f"limit={limit} leaves no vectors to read: pass a number above 0, or None for all")
         limit = min(int(limit), sys.maxsize)
@@ -148,13 +150,13 @@ def _check_writable(vocabulary, embeddings):
             encoded = text.encode()
         except UnicodeEncodeError:
             raise ValueError(f"token {quoted(token)} {where} cannot be encoded as UTF-8: {remedy}") from None
-        except ValueError:  # Python's limit of digits
+        except ValueError:  # Python's limit on digits of an integer
             raise ValueError(f"token {quoted(token)} {where} has too many digits to be written: {remedy}") from None
         if not text or " " in text or "\n" in text:
             raise ValueError(f"token {quoted(token)} {where} is empty or holds a space or a line break: {remedy}")
         if len(encoded) > MAX_TOKEN_BYTES:
             raise ValueError(f"token {quoted(token)} {where} has more than {MAX_TOKEN_BYTES} bytes: {remedy}")
-        other = vocabulary.get(text, row)  # an integer and a string may be written alike
+        other = vocabulary.get(text, row)  # for example, 7 and "7"
         if other != row:
             raise ValueError(
                 f"tokens in rows {min(row, other)} and {max(row, other)} are both written {quoted(text)}: {remedy}"
@@ -172,16 +174,16 @@ def _check_writable(vocabulary, embeddings):
 
 
 def _check_binary(vocabulary, embeddings):
-    """Check that `load` will recognize the rows as binary, by its own test of the same bytes."""
+    """Check that `load` will recognize the rows as binary, with the same test of the same bytes."""
     vector_size, beginning = embeddings.shape[1], bytearray()
     for row in _encode_rows(vocabulary, embeddings, binary=True):
         beginning += row
-        if len(beginning) >= BYTES_AT_A_TIME + _max_line_bytes(vector_size):  # `load` looks at no more
+        if len(beginning) >= BYTES_AT_A_TIME + _max_line_bytes(vector_size):  # `load` tests no more
             break
     if not _is_binary(RereadableFile(io.BytesIO(beginning)), vector_size):
         raise ValueError(
-            "as binary numbers, these vectors consist of characters of text only, and the file would be read as text: "
-            "save it as text, binary=False"
+            "the bytes of these vectors are valid text, so that a binary file would be read as text: save as text, "
+            "binary=False"
         )
 
 
@@ -197,7 +199,7 @@ def _max_line_bytes(vector_size):
 
 
 def _rows_not_finite(embeddings):
-    # Largest and smallest numbers are not finite if any number is not, and need no second table.
+    # The maximum or minimum is not finite if any value is not; this needs no second table.
     with np.errstate(invalid="ignore"):
         return np.flatnonzero(~(np.isfinite(embeddings.max(axis=1)) & np.isfinite(embeddings.min(axis=1))))
 
@@ -221,12 +223,12 @@ def _read(file, path, binary, limit):
 
 
 def _header(file, path):
-    """Read the number of vectors and their length; the number is None, and nothing read, if the first line is a row."""
+    """Read the number of vectors and their length. If the first line is a row, unread it; the number is None."""
     _, first = next(numbered_lines(file, path, _max_line_bytes(MAX_VECTOR_SIZE)), (1, b""))
-    fields = first.split(maxsplit=2)  # not into each of the numbers: a damaged line can have millions
-    is_header = len(fields) == 2 and all(field.isdigit() for field in fields)  # of ASCII digits, since these are bytes
+    fields = first.split(maxsplit=2)  # not all fields, because a damaged line can have millions
+    is_header = len(fields) == 2 and all(field.isdigit() for field in fields)  # ASCII digits, because these are bytes
     if is_header and max(map(len, fields)) > MAX_HEADER_DIGITS:
-        raise ValueError(f"line 1 of {path} is {quoted(first)}: no file holds so many numbers; fix line 1")
+        raise ValueError(f"line 1 of {path} is {quoted(first)}: these numbers are too large; fix line 1")
     n_rows, vector_size = map(int, fields) if is_header else (None, _n_numbers_at_end(first))
     if is_header and (n_rows == 0 or vector_size == 0):
         raise ValueError(f"line 1 of {path} is {quoted(first)}: the file holds no vectors")
@@ -246,9 +248,9 @@ def _header(file, path):
 
 
 def _n_numbers_at_end(row):
-    """How many numbers stand behind the token of a row of text, which may be a number, too, or contain spaces.
+    """Count the numbers after the token of a row of text. The token may be a number, too, or contain spaces.
 
-    Counted to one more than can be read, for a damaged row can have millions.
+    The count ends at one more than the maximum, because a damaged row can have millions.
     """
     fields = row.rstrip().replace(b"\t", b" ").rsplit(b" ", MAX_VECTOR_SIZE + 1)
     n_numbers = sum(1 for _ in itertools.takewhile(_is_number, reversed(fields)))
@@ -263,10 +265,10 @@ def _is_number(field):
 
 
 def _is_binary(file, vector_size):
-    """Whether the rows that the file continues with are binary: what follows the tokens is not text.
+    """Whether the next rows of a file are binary: what follows the tokens is not text.
 
-    Text consists of UTF-8 without control characters there, even with mistakes such as a decimal comma, whereas binary
-    numbers hold zeros, control characters and broken UTF-8. The tokens tell nothing: they can be of any characters.
+    Even with errors such as decimal commas, text is UTF-8 without control characters. Binary numbers contain zeros,
+    control characters and invalid UTF-8. Tokens are ignored, because they may contain any characters.
     """
     beginning = file.read(BYTES_AT_A_TIME) + file.readline(_max_line_bytes(vector_size))
     file.unread(beginning)
@@ -284,7 +286,8 @@ def _collect_rows(rows, unit, path, n_rows, vector_size):
     def location(number):
         return f"{unit} {number} of {path}"
 
-    vocabulary, numbers, values = {}, array("q"), bytearray()  # grown in place: stacked arrays would need twice as much
+    # These grow in place, whereas stacking arrays would take twice the memory.
+    vocabulary, numbers, values = {}, array("q"), bytearray()
     for number, encoded, vector in rows:
         row = len(numbers)
         if row == n_rows:
@@ -295,19 +298,17 @@ def _collect_rows(rows, unit, path, n_rows, vector_size):
             token = encoded.decode()
         except UnicodeDecodeError:
             raise ValueError(
-                f"{location(number)} has the token {quoted(encoded)}, which is not UTF-8: convert the file to it"
+                f"{location(number)} has the token {quoted(encoded)}, which is not UTF-8: convert the file"
             ) from None
         if vocabulary.setdefault(token, row) != row:
             other = location(numbers[vocabulary[token]])
-            raise ValueError(f"{location(number)} has the token {quoted(token)}, as {other} has: leave one out")
+            raise ValueError(f"{location(number)} has the token {quoted(token)}, like {other}: remove one of them")
         numbers.append(number)
         values += vector
     embeddings = np.frombuffer(values, "<f4").reshape(-1, vector_size).astype(np.float32, copy=False)
     for row in _rows_not_finite(embeddings)[:1]:
         token = quoted(list(vocabulary)[row])
-        raise ValueError(
-            f"{location(numbers[row])}, the vector of {token}, has numbers that are not finite: leave it out"
-        )
+        raise ValueError(f"{location(numbers[row])}, the vector of {token}, has numbers that are not finite: remove it")
     return vocabulary, embeddings
 
 
@@ -320,15 +321,16 @@ def _text_rows(file, path, vector_size, first_line):
         if token_and_vector is None:
             raise ValueError(
                 f"line {number} of {path} is {quoted(line)}: expected a token and {vector_size} numbers, with one "
-                "space or tab before each; fix the line or leave it out"
+                "space or tab before each; fix or remove the line"
             )
         yield number, *token_and_vector
 
 
 def _parse_row(row, vector_size):
-    """The token and the vector of a row of text, or None if it does not end with a vector.
+    """Split a row of text into token and vector; None if it does not end with a vector.
 
-    A token may contain spaces, but not before nothing or a number, which would rather be part of a longer vector.
+    The token may contain spaces, but its last field must be neither empty nor a number, which would mean that the
+    vector is longer.
     """
     token, *numbers = row.rsplit(b" ", vector_size)
     _, space, last = token.rpartition(b" ")
@@ -344,7 +346,7 @@ def _parse_row(row, vector_size):
 
 
 def _is_of_numbers(data):
-    # Python would also accept underscores, tabs and other alphabets' digits.
+    # Python would also accept underscores, tabs and non-ASCII digits.
     return not data.translate(None, NUMBER_CHARACTERS)
 
 

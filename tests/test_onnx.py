@@ -121,7 +121,7 @@ def test_other_analyzers_cannot_be_converted(analyzer):
 )
 def test_other_inputs_cannot_be_converted(types):
     initial_types = [(f"input_{number}", input_type) for number, input_type in enumerate(types)]
-    with pytest.raises(ValueError, match=r"input has the types .*TensorType.*: it takes one column of strings"):
+    with pytest.raises(ValueError, match=r"input has the types .*TensorType.*: pass one column of strings"):
         to_onnx(vectorizer_of(["tea"]), initial_types=initial_types)
 
 

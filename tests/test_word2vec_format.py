@@ -159,7 +159,7 @@ BINARY = b"2 2\ntea " + np.float32([1, 2]).tobytes() + b"\ncup " + np.float32([3
         ),
         (b"2 2\ntea\t\t1\t2\ncup\t3\t4\n", r"line 2 of .* is 'tea\\t\\t1\\t2': expected a token and 2 numbers"),
         (b"2 2\n tea 1 2\ncup 3 4\n", "line 2 of .* is ' tea 1 2': expected a token and 2 numbers"),
-        (b"2 2\ntea 1 2\ntea 3 4\n", "line 3 of .* has the token 'tea', as line 2 of .* has: leave one out"),
+        (b"2 2\ntea 1 2\ntea 3 4\n", "line 3 of .* has the token 'tea', like line 2 of .*: remove one of them"),
         (b"2 2\ntea 1 2\ncup nan 4\n", "line 3 of .*, the vector of 'cup', has numbers that are not finite"),
         (b"2 2\ntea 1 2\n\xff\xfe 3 4\n", "line 3 of .* has the token .*, which is not UTF-8"),
         (b"tea 1 2\ncup 3\n", "line 2 of .* is 'cup 3': expected a token and 2 numbers"),
@@ -167,7 +167,7 @@ BINARY = b"2 2\ntea " + np.float32([1, 2]).tobytes() + b"\ncup " + np.float32([3
         (BINARY[:14], "vector 1 of .* is incomplete"),
         (BINARY.replace(b"2 2", b"3 2"), "ends after 2 of the 3 vectors"),
         (BINARY.replace(b"2 2", b"1 2"), "vectors.txt continues at vector 2, after the 1 vectors"),
-        (BINARY.replace(b"cup", b"tea"), "vector 2 of .* has the token 'tea', as vector 1 of .* has"),
+        (BINARY.replace(b"cup", b"tea"), "vector 2 of .* has the token 'tea', like vector 1 of .*"),
     ],
 )
 def test_errors_of_reading_name_the_location_and_the_remedy(tmp_path, content, message):
@@ -185,7 +185,7 @@ def test_a_truncated_or_invalid_gz_file(tmp_path):
         word2vec_format.load(path)
 
 
-TEXT_ONLY = r"consist of characters of text only, .* save it as text, binary=False"
+TEXT_ONLY = r"the bytes of these vectors are valid text, .*: save as text, binary=False"
 odd_characters = st.characters(exclude_categories=["Cs"], exclude_characters=" \n")
 odd_characters |= st.sampled_from("\0\t\r\x01\x85\u2028\ufeff09.-e")
 odd_tokens = st.text(odd_characters, min_size=1, max_size=6)
@@ -310,7 +310,7 @@ def test_limit_reads_the_first_vectors_only(tmp_path, content):
     assert_identical(word2vec_format.load(path, limit=2), vectorizer_with({"tea": [1, 2], "cup": [3, 4]}))
     with pytest.raises(ValueError, match="limit=0 leaves no vectors to read: pass a number above 0"):
         word2vec_format.load(path, limit=0)
-    with pytest.raises(TypeError, match=r"limit=1\.5 is no integer: pass a number of vectors"):
+    with pytest.raises(TypeError, match=r"limit=1\.5 is not an integer: pass a number of vectors"):
         word2vec_format.load(path, limit=1.5)
 
 
@@ -398,8 +398,8 @@ def test_a_pipe_is_read(tmp_path, binary):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"9" * 5000 + b" 5\ntea 1\n", "line 1 of .* is '9{80}'…: no file holds so many numbers; fix line 1"),
-        (b"5 " + b"9" * 5000 + b"\ntea 1\n", "line 1 of .*: no file holds so many numbers"),
+        (b"9" * 5000 + b" 5\ntea 1\n", "line 1 of .* is '9{80}'…: these numbers are too large; fix line 1"),
+        (b"5 " + b"9" * 5000 + b"\ntea 1\n", "line 1 of .*: these numbers are too large"),
         (b"1 99999999999\ntea 1\n", "line 1 of .*, '1 99999999999', gives vectors of more than 262144 numbers"),
         (b"tea" + b" 1" * (2**18 + 1), "line 1 of .*, 'tea 1 .*…, gives vectors of more than 262144 numbers"),
         ("٢ ٢\ntea 1 2\n".encode(), "line 1 of .*: expected the number of vectors and their length, or a token"),

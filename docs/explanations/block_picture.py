@@ -9,7 +9,7 @@ NOISE_PER_GROUP = 12
 
 
 def draw_block(tiles, n_groups):
-    """Draw a block of ids (n_tiles, lane_length, n_lanes), one colour per id."""
+    """Draw a block of ids (n_tiles, lane_length, n_lanes) in colour."""
     n_tiles, _, n_lanes = tiles.shape
     _, (top, middle, bottom) = plt.subplots(
         3,
