@@ -106,8 +106,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         in a vocabulary of a hundred tokens, most are frequent.
 
     negative : int, default=5
-        Number of negative samples per target. Each target actually has 12 negative samples with weight `negative` / 12,
-        shared with other targets. A negative sample that equals the target is dropped.
+        Number of negative samples per target, used as a weight: each target has 12 negative samples with weight
+        `negative` / 12, which it shares with other targets. A negative sample that equals the target is dropped.
 
     ns_exponent : float, default=0.75
         Negative samples are drawn with probability proportional to count ** ns_exponent: 1 is proportional to
@@ -137,9 +137,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tokens instead, which gives the same directions before components are removed. Both favour rare tokens.
 
     remove_components : int, default=0
-        Number of first singular vectors of the training documents' vectors, not centred, whose direction is removed
-        from every document vector [5]_; they represent what most documents have in common. This can improve cosine
-        similarities and make a classifier worse. Must be less than `vector_size`.
+        Number of components to remove from every document vector: the first singular vectors of the uncentred vectors
+        of the training documents [5]_, which represent what most documents have in common. This can improve cosine
+        similarities, but can make a classifier worse. Must be less than `vector_size`.
 
     analyzer : {"word", "char", "char_wb"}, callable or None, default=None
         None: a document is a sequence of tokens. A name: a document is a string, split into words or single characters

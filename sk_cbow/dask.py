@@ -235,6 +235,7 @@ components_, loss_curve_, n_iter_
         Returns
         -------
         vectorizer : CBOWVectorizer
+            It shares its arrays with this vectorizer.
         """
         fitted = fitted_view(self)
         parameters = fitted.get_params(deep=False)
