@@ -10,7 +10,7 @@ from scipy.linalg import eigh
 from scipy.sparse import csr_array, vstack
 from threadpoolctl import threadpool_limits
 
-# The limit on threads applies to the process: of two concurrent fits, none must restore the limit of the other.
+# The limit on threads applies to the whole process, so only one thread at a time may set and restore it.
 _ONE_BLAS_THREAD = threading.Lock()
 SIF_PARAMETER = 1e-3  # Arora et al. (2017), section 3: a = 1e-3
 

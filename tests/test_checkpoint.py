@@ -109,7 +109,7 @@ def test_without_a_random_state_a_fit_resumes_with_its_own(tmp_path, always_save
         ({"init_vectors": {"w1": np.ones(8)}}, "initial vectors"),
     ],
 )
-def test_a_checkpoint_of_another_fit_is_an_error_that_says_how_they_differ(tmp_path, always_save, change, named):
+def test_a_checkpoint_of_another_fit_is_an_error_that_names_the_differences(tmp_path, always_save, change, named):
     path = tmp_path / "training"
     interrupted(path)
     before = path.read_bytes()
@@ -133,7 +133,7 @@ def test_a_path_that_cannot_be_written_is_an_error_before_documents_are_read(tmp
             CBOWVectorizer(checkpoint=path).fit(document for document in [1])
 
 
-def test_keras_own_checkpoints_of_training_are_refused(tmp_path):
+def test_keras_backup_and_restore_is_an_error(tmp_path):
     callbacks = [keras.callbacks.BackupAndRestore(tmp_path)]
     with pytest.raises(TypeError, match=r"callbacks\[0\].*cannot resume this training: set checkpoint"):
         CBOWVectorizer(**SMALL, callbacks=callbacks).fit(DOCUMENTS)

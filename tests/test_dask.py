@@ -199,7 +199,7 @@ def test_results_do_not_change_if_a_worker_is_killed(client, bag, quick, expecte
     assert_identical(vectorizer, expected)
 
 
-def test_after_an_interruption_the_cluster_drops_what_was_submitted(client):
+def test_after_an_interruption_the_cluster_cancels_submitted_tasks(client):
     held = []
 
     def interrupted():
@@ -213,7 +213,7 @@ def test_after_an_interruption_the_cluster_drops_what_was_submitted(client):
     wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks))
 
 
-def test_a_client_that_goes_away_leaves_nothing_running(cluster, client, bag, quick):
+def test_a_closed_client_leaves_no_running_tasks(cluster, client, bag, quick):
     other = Client(cluster, set_as_default=False)
 
     def fit():
@@ -229,7 +229,7 @@ def test_a_client_that_goes_away_leaves_nothing_running(cluster, client, bag, qu
     wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks))
 
 
-def test_an_error_names_partition_and_document_and_leaves_the_vectorizer_as_it_was(client, bag, quick, expected):
+def test_an_error_names_partition_and_document_and_leaves_the_vectorizer_unchanged(client, bag, quick, expected):
     vectorizer = pickle.loads(pickle.dumps(expected))
     wrong = dask.bag.from_sequence([["tea"], ["cup"], ["milk"], 7], npartitions=2)
     with pytest.raises(TypeError, match="in partition 1, document 1 is the int 7: pass a list of tokens"):
@@ -265,7 +265,7 @@ def test_a_grid_is_searched_on_the_cluster(client, two_topics, small):
     assert search.best_score_ > 0.95
 
 
-def test_parameters_are_those_of_the_local_one():
+def test_parameters_are_those_of_cbow_vectorizer():
     local, on_cluster = CBOWVectorizer().get_params(), DaskCBOWVectorizer().get_params()
     assert on_cluster.keys() - local.keys() == {"n_parts", "n_rounds"}
     assert local.keys() - on_cluster.keys() == {"callbacks", "checkpoint", "verbose"}

@@ -305,6 +305,6 @@ def test_progress_shows_documents_tokens_and_the_remaining_time(capsys, is_sized
     assert last.endswith(" \n")  # overwrites the remaining time
 
 
-def test_progress_of_a_fit_that_prints_lines_is_one_line(capsys):
+def test_progress_with_infinite_interval_is_one_line(capsys):
     assert list(with_progress(iter(LISTS), LISTS, every=np.inf)) == LISTS
     assert capsys.readouterr().out.count("documents read") == 1

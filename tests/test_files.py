@@ -165,7 +165,7 @@ print("survived")
 
 
 @pytest.mark.slow
-def test_sigterm_while_saving_ends_the_process_and_leaves_the_folder_as_it_was(tmp_path):
+def test_sigterm_while_saving_ends_the_process_and_leaves_the_folder_unchanged(tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_bytes(b"old")
     command = [sys.executable, "-c", TERMINATED_WHILE_SAVING, str(path), ""]
@@ -208,7 +208,7 @@ def test_the_handler_of_sigterm_is_restored_and_a_programs_own_is_kept(tmp_path)
 
 
 @pytest.mark.slow
-def test_threads_and_processes_that_save_to_one_path_leave_one_whole_file(tmp_path):
+def test_threads_and_processes_that_save_to_one_path_leave_one_complete_file(tmp_path):
     path = tmp_path / "vectors.txt"
     word2vec_format.save(numbered_vectorizer(0), path)
     code = f"{IN_A_PROCESS}\nprint('ready', flush=True)\n"
@@ -282,7 +282,7 @@ def folder_of_another_user():
             os.seteuid(user)
 
 
-def test_a_file_that_is_not_writable_is_refused_as_by_open(folder_of_another_user):
+def test_a_file_that_is_not_writable_is_the_same_error_as_with_open(folder_of_another_user):
     path = folder_of_another_user / "file"
     path.write_bytes(b"old")
     path.chmod(0o444)
@@ -339,7 +339,7 @@ def test_a_symbolic_link_stays_one_and_its_target_is_replaced(tmp_path, exists):
     assert not exists or mode_of(target) == 0o600
 
 
-def test_the_file_is_the_one_that_open_would_write(tmp_path, monkeypatch):
+def test_the_file_is_the_same_as_with_open(tmp_path, monkeypatch):
     (tmp_path / "folder" / "inner").mkdir(parents=True)
     (tmp_path / "link").symlink_to("folder/inner")
     (tmp_path / "link to file").symlink_to("link/../by open")
@@ -358,7 +358,7 @@ def test_the_file_is_the_one_that_open_would_write(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "path", ["", ".", "new/", "new/.", "missing/file", "missing/../file", "text/file", "text/../file", "loop"]
 )
-def test_paths_that_open_refuses_are_refused_with_the_same_error(tmp_path, monkeypatch, path):
+def test_paths_that_open_cannot_open_are_the_same_error(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text").write_bytes(b"old")
     (tmp_path / "loop").symlink_to("loop")
@@ -372,7 +372,7 @@ def test_paths_that_open_refuses_are_refused_with_the_same_error(tmp_path, monke
     assert sorted(os.listdir(tmp_path)) == ["loop", "text"]
 
 
-def test_a_fifo_is_written_into(tmp_path):
+def test_a_fifo_is_written_to(tmp_path):
     path = tmp_path / "fifo"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # before the writer, which would wait for it
@@ -396,7 +396,7 @@ def test_standard_output_is_written_at_its_current_position(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"])
-def test_a_file_that_is_open_in_a_descriptor_is_written_into(tmp_path, folder):
+def test_a_file_that_is_open_in_a_descriptor_is_written_to(tmp_path, folder):
     link = tmp_path / "link.gz"
     with open(tmp_path / "file", "wb") as file:
         file.write(b"before ")
@@ -445,7 +445,7 @@ def test_the_projectors_files_are_replaced_when_complete(tmp_path):
     assert (tmp_path / "metadata.tsv").read_text().split() == [f"3_{row}" for row in range(50)]
 
 
-def test_projector_names_that_utf8_does_not_have(tmp_path):
+def test_projector_names_that_utf8_cannot_encode(tmp_path):
     vectorizer = numbered_vectorizer(1)
     vectorizer.vocabulary_ = {"a\tb": 0, "\ud800": 1}
     save_projector(vectorizer, tmp_path)

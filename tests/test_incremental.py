@@ -85,7 +85,7 @@ def test_frozen_vectors_stay_in_incremental_training(quick):
         (np.ones(8, complex), r"init_vectors\['road'\] is array\(\[1.\+0.j.*, of shape \(0,\): pass"),
     ],
 )
-def test_given_vectors_of_another_length(quick, vector, message):
+def test_pretrained_vectors_of_another_length_are_an_error(quick, vector, message):
     vectorizer = CBOWVectorizer(**quick, init_vectors={**given(["tea"]), "road": vector})
     with pytest.raises(ValueError, match=message):
         vectorizer.fit(FIRST)
@@ -113,12 +113,12 @@ def test_vectors_may_come_from_a_vectorizer_or_a_gensim_model(quick):
 @pytest.mark.parametrize(
     "init_vectors", ["/data/tea.txt", np.ones((6, 8)), [1.0], 3, CBOWVectorizer(), pd.DataFrame({"tea": [1.0]})]
 )
-def test_what_has_no_tokens_cannot_be_started_from(quick, init_vectors):
+def test_init_vectors_without_tokens_are_an_error(quick, init_vectors):
     with pytest.raises(TypeError, match=r"(?s)init_vectors is .*, which does not map .*: pass a dict, a fitted C"):
         CBOWVectorizer(**quick, init_vectors=init_vectors).fit(FIRST)
 
 
-def test_freezing_holds_in_the_calls_made_with_it(quick):
+def test_freeze_init_applies_to_the_calls_in_which_it_is_set(quick):
     vectors = given(["tea"])
     vectorizer = CBOWVectorizer(**quick, init_vectors=vectors, freeze_init=True).fit(FIRST)
     vectorizer.set_params(freeze_init=False).partial_fit(FIRST)
@@ -144,7 +144,7 @@ def test_the_first_partial_fit_is_a_fit(quick):
     assert fitted.vocabulary_ == partly.vocabulary_
 
 
-def test_new_tokens_get_rows_behind_the_old_ones(quick):
+def test_new_tokens_get_rows_after_the_old_ones(quick):
     vectorizer = CBOWVectorizer(**quick, document_context=0).fit(FIRST)
     before = vectorizer.embeddings_
     vectorizer.partial_fit(SECOND)
@@ -160,7 +160,7 @@ def test_new_tokens_get_rows_behind_the_old_ones(quick):
     assert vectorizer.n_iter_ == len(vectorizer.loss_curve_) == 4
 
 
-def test_counts_add_up_over_calls(quick):
+def test_counts_are_summed_over_calls(quick):
     quick["min_count"] = 3
     vectorizer = CBOWVectorizer(**quick).fit([["tea", "cup"]] * 3 + [["pot", "tea"]])
     assert list(vectorizer.vocabulary_) == ["tea", "cup"]
@@ -171,7 +171,7 @@ def test_counts_add_up_over_calls(quick):
     assert vectorizer.token_counts_.tolist() == [6, 3, 3]
 
 
-def test_max_vocab_bounds_what_is_added(quick):
+def test_max_vocab_limits_new_tokens(quick):
     vectorizer = CBOWVectorizer(**quick, max_vocab=7).fit(FIRST).partial_fit([*SECOND, ["lane", "road"]])
     assert list(vectorizer.vocabulary_)[6:] == ["lane"]
 
@@ -204,7 +204,7 @@ def test_weights_are_those_of_all_documents(quick, weighting):
         assert weight == pytest.approx(both.token_weights_[row], rel=1e-6)
 
 
-def test_idf_of_a_token_that_was_rare_counts_the_documents_before(quick):
+def test_idf_of_a_new_token_includes_earlier_documents(quick):
     quick["min_count"] = 3
     parts = [["tea", "cup"]] * 5 + [["tea", "pot"]] * 2, [["pot", "tea"]]
     both = CBOWVectorizer(**quick, weighting="idf").fit(parts[0] + parts[1])
@@ -213,7 +213,7 @@ def test_idf_of_a_token_that_was_rare_counts_the_documents_before(quick):
     np.testing.assert_allclose(one_by_one.idf_, both.idf_)
 
 
-def test_idf_counts_no_more_documents_than_there_were(quick):
+def test_idf_of_a_new_token_assumes_at_most_the_number_of_earlier_documents(quick):
     quick["min_count"] = 10
     vectorizer = CBOWVectorizer(**quick, weighting="idf").fit([["pot"] * 9 + ["tea"] * 10 + ["cup"] * 10])
     vectorizer.partial_fit([["pot", "tea"]])
@@ -233,7 +233,7 @@ def test_idf_must_have_been_set_before(quick):
 
 
 @pytest.mark.parametrize("documents", [[["?", "!"]], [[]], [["tea"], ["?"]]])
-def test_documents_with_nothing_known_are_no_error_later(quick, documents):
+def test_documents_without_known_tokens_are_allowed_in_later_calls(quick, documents):
     vectorizer = CBOWVectorizer(**quick).fit(FIRST)
     vectorizer.partial_fit(documents)
     assert vectorizer.transform([["tea"]]).any()
@@ -335,14 +335,14 @@ def test_incremental_training_after_an_early_stop_is_reproducible(quick):
     np.testing.assert_array_equal(fit(), fit())
 
 
-def test_losses_are_those_of_each_call_whatever_callbacks_keep(quick):
+def test_losses_are_those_of_each_call_if_a_callback_is_reused(quick):
     history = keras.callbacks.History()
     vectorizer = CBOWVectorizer(**quick, callbacks=lambda: [history])
     assert vectorizer.fit(FIRST).fit(FIRST).n_iter_ == 2
     assert vectorizer.partial_fit(SECOND).n_iter_ == 4
 
 
-def test_a_generator_function_lists_callbacks(quick):
+def test_callbacks_may_be_a_generator_function(quick):
     def callbacks():
         yield keras.callbacks.EarlyStopping("loss", min_delta=100)
 
@@ -359,7 +359,7 @@ def test_callbacks_see_every_epoch(quick, tmp_path):
         assert [float(row["loss"]) for row in csv.DictReader(file)] == pytest.approx(losses)
 
 
-def test_a_function_gives_the_callbacks_themselves(quick):
+def test_callbacks_of_a_function_are_not_copied(quick):
     made = []
 
     def callbacks():
@@ -395,7 +395,7 @@ def test_tensorboard_with_the_projectors_files(quick, tmp_path):
     assert list(tmp_path.glob("train/events*"))
 
 
-def test_a_callback_that_raises_leaves_the_vectorizer_as_it_was(quick):
+def test_a_callback_that_raises_leaves_the_vectorizer_unchanged(quick):
     def fail(epoch, logs):
         raise RuntimeError("enough")
 
@@ -427,13 +427,13 @@ class Epochs(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("callbacks", [Epochs(), [Epochs()], (Epochs(),), Epochs, lambda: Epochs(), lambda: [Epochs()]])
-def test_one_callback_is_taken_like_a_list(quick, callbacks):
+def test_callbacks_may_be_one_callback(quick, callbacks):
     before = Epochs.n_ended
     clone(CBOWVectorizer(**quick, callbacks=callbacks)).fit(FIRST)
     assert Epochs.n_ended == before + quick["epochs"]
 
 
-def test_a_function_that_gives_no_list_and_a_callback_that_cannot_be_copied(quick):
+def test_a_function_that_returns_no_list_and_a_callback_that_cannot_be_copied(quick):
     with pytest.raises(TypeError, match="the function callbacks returned None: it must return a list"):
         CBOWVectorizer(**quick, callbacks=lambda: None).fit(FIRST)
     callback = keras.callbacks.Callback()

@@ -386,7 +386,7 @@ def test_spare_rows_are_few(n_rows):
     assert n_rows <= _model._with_spare_rows(n_rows) <= max(n_rows * 17 / 16, n_rows + 63)
 
 
-def test_fits_of_nearly_one_size_compile_the_step_once():
+def test_fits_of_similar_size_compile_the_step_once():
     for n_tokens in (900, 930, 950):
         blocks = BlockMaker(
             np.arange(n_tokens, dtype=np.int32),

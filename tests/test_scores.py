@@ -74,7 +74,7 @@ def test_many_questions_are_answered_in_batches(vectorizer, questions, monkeypat
     assert vectorizer.analogy_score(questions) == expected
 
 
-def test_a_zipped_file_with_other_delimiters(vectorizer, pairs, tmp_path):
+def test_a_compressed_file_with_another_delimiter(vectorizer, pairs, tmp_path):
     path = tmp_path / "pairs.csv.gz"
     with gzip.open(path, "wt") as file:
         file.write(pairs.read_text().replace("\t", ","))
