@@ -222,7 +222,7 @@ def test_a_closed_client_leaves_no_running_tasks(cluster, client, bag, quick):
 
     thread = threading.Thread(target=fit)
     thread.start()
-    wait_for(lambda: client.run_on_scheduler(n_tasks, name="applied"))
+    wait_for(lambda: client.run_on_scheduler(n_tasks, name="apply_change"))
     other.close()
     thread.join(60)
     assert not thread.is_alive()
