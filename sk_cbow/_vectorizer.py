@@ -125,9 +125,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     batch_size : int or "auto", default="auto"
         Number of tokens in a block, the unit of one training step. It is rounded up to a multiple of 64, or of more if
-        the window is wide. "auto" gives about 256 blocks per epoch, of 256 to 8192 tokens, and beyond 8 million tokens
-        about 1024 blocks of up to 32768 tokens: small corpora need many small steps, and large blocks are distributed
-        over more cores.
+        the window is wide. "auto" is about 1/256 of the corpus, within 256 to 8192 tokens, and beyond 12 million tokens
+        about 1/1024, up to 32768: small corpora need many small steps, and large blocks are distributed over more
+        cores.
 
     weighting : {"uniform", "idf", "sif"}, default="uniform"
         Weight of each occurrence of a token in the average, which is the sum of weighted vectors divided by the sum of
