@@ -1,12 +1,12 @@
-"""Document vectors: how fast `transform` makes them, and what weightings and removed components are worth.
+"""Document vectors: the speed of `transform`, and what weightings and removed components are worth.
 
     python docs/benchmarks/averages.py train.tsv.gz --test test.tsv.gz
 
-The corpus is read as compare.py reads it. The speed is that of one core, look-ups of tokens included, next to a plain
-loop over ``dict.get``, which makes no vectors, and to the usual mean over gensim's vectors, which are given the same
-values; rounds alternate between the three. With ``--test``, each setting is fitted with the same ``random_state``,
-which gives the same word vectors, and two classifiers learn the labels of the corpus from its document vectors and are
-scored on the other file: a logistic regression on standardized vectors, and the nearest neighbour by cosine.
+The corpus is read as compare.py reads it. Speed is measured on one core and includes looking up tokens. It is compared
+with a loop over ``dict.get``, which makes no vectors, and with `np.mean` over gensim's vectors, which have the same
+values; rounds alternate between the three. With ``--test``, each setting is fitted with the same ``random_state`` and
+so has the same word vectors. Two classifiers learn the labels of the corpus and are scored on the other file: a
+logistic regression on standardized vectors, and the nearest neighbour by cosine.
 """
 
 import argparse

@@ -4,10 +4,10 @@
     python docs/benchmarks/cluster.py corpus.txt.gz --parts 2 --workers 1 2
 
 The corpus is a ``.txt`` file as `compare.py` reads it. For each number of parts, `DaskCBOWVectorizer` trains on a
-`LocalCluster` of each number of workers, processes of one core each, after a first fit of one epoch that compiles. With
-``--pairs`` and ``--analogies``, `CBOWVectorizer` trains on the same documents besides, as ``parts`` 0. A row tells the
-seconds of training, without reading the corpus; of each worker and round on average, those that it computed, received
-data, and did neither; the megabytes that it received in a round; and ``quality``, the mean of the scores.
+`LocalCluster` of each number of workers, processes with one core each, after a first fit of one epoch that compiles.
+With ``--pairs`` and ``--analogies``, `CBOWVectorizer` also trains on the same documents, shown as ``parts`` 0. A row
+shows the seconds of training without reading the corpus; the seconds per worker and round of computing, of receiving
+data and of waiting; the megabytes that a worker receives in a round; and ``quality``, the mean of the scores.
 """
 
 import argparse

@@ -1,23 +1,27 @@
-"""Compare sk_cbow with other libraries: the same tokens, each fit in a process of its own, one table out.
+"""Compare sk_cbow with other libraries on the same tokens. Each fit runs in a process of its own.
 
     python docs/benchmarks/compare.py corpus.txt.gz --pairs wordsim353.txt men.txt --analogies analogies.txt.gz
     python docs/benchmarks/compare.py train.tsv.gz --test test.tsv.gz --engines sk_cbow gensim:alpha=0.05,epochs=20
     python docs/benchmarks/compare.py corpus.txt.gz … --epochs 1 2 3 5 10 15 --plot curves.png
 
-A corpus has a document a line: tokens between spaces in a ``.txt`` file, ``label<TAB>text`` in a ``.tsv`` file, whose
-texts are split as scikit-learn does. With ``--test``, a logistic regression on document vectors learns the labels of
-the corpus and is scored on the other file; scaling and penalty are chosen by cross-validation, as in labels.py.
-Rounds alternate between the engines and use seeds of their own; the table has medians, and the lowest and the highest
-of what has a spread.
+A corpus has one document per line: in a ``.txt`` file tokens separated by spaces, in a ``.tsv`` file
+``label<TAB>text``, which is tokenized as scikit-learn does by default. With ``--test``, a logistic regression on
+document vectors learns the labels of the corpus and is scored on the other file; scaling and penalty are chosen by
+cross-validation, as in labels.py. Rounds alternate between the engines, and each round has its own seed. The table
+shows medians, and where values differ between rounds, also the lowest and the highest.
 
-`engines.py` tells what engines there are, and which options their names may carry. ``fit s`` is the whole fit,
-vocabulary included; ``fit Mwords/s`` and ``Mwords/s`` are the corpus's words times epochs per second of it and of its
-training part: gensim's after ``build_vocab``; sk_cbow's after the vocabulary; fastText's is all, for it reads a file.
-What a process does once is told apart: ``import s``, and ``compile s``, by which a first fit of one epoch takes longer
-to train than an epoch of the fit that is measured. ``peak GB`` is the process's, documents included. ``vectors
-Mwords/s`` are words of test documents per second of ``transform``. ``quality`` is the mean of all that is measured of
-it. With several ``--epochs``, a second table tells the seconds of fit after which each engine's curve of quality,
-joined by straight lines, reaches the best of the second engine's.
+``fit s``            seconds of the whole fit, including the vocabulary
+``fit Mwords/s``     words of the corpus times epochs per second of the whole fit
+``Mwords/s``         the same for training alone: gensim after ``build_vocab``, sk_cbow after the vocabulary, fastText
+                     as a whole, because it reads a file
+``import s``         seconds of importing the library
+``compile s``        how much longer training takes in a first fit of one epoch than in an epoch of the measured fit
+``peak GB``          peak memory of the process, including the documents
+``vectors Mwords/s`` words of test documents per second of ``transform``
+``quality``          mean of all scores
+
+With several ``--epochs``, a second table shows after how many seconds of fit the quality of each engine, interpolated
+linearly, reaches the best quality of the second engine. `engines.py` lists the engines and their options.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""What the document in the context is worth: words and documents for several values of `document_context`.
+"""What the document context is worth: scores of words and documents for several values of `document_context`.
 
     python docs/benchmarks/contexts.py wiki.txt.gz --pairs wordsim353.txt men.txt --analogies analogies.txt.gz
     python docs/benchmarks/contexts.py train.tsv.gz --test test.tsv.gz
 
-Each setting is trained with `random_state` 0, 1 and 2; numbers are medians, with the lowest and the highest in
-brackets. Pairs and analogies are scored as in compare.py. With a test file, the vectors of documents are standardized,
-averaged alike and by idf, and a logistic regression learns from all labels (C=1), and from five of each class (C=.1,
-the mean of five draws, the same for every setting). Options of `CBOWVectorizer` may follow a value:
-``1:window=20,epochs=20``.
+Each setting is trained with `random_state` 0, 1 and 2; the table shows medians, and the lowest and the highest in
+brackets. Pairs and analogies are scored as in compare.py. With a test file, documents are averaged uniformly and by
+idf, and their vectors are standardized. A logistic regression then learns from all labels (C=1) and from five labels
+per class (C=.1, the mean of five draws, which are the same for every setting). Options of `CBOWVectorizer` may follow
+a value: ``1:window=20,epochs=20``.
 """
 
 import argparse

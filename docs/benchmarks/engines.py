@@ -1,7 +1,7 @@
-"""Lists of tokens in, vectors out: sk_cbow and the libraries that it is compared with, each at its usual best.
+"""Lists of tokens in, vectors out: sk_cbow and the compared libraries, each with its best usual options.
 
-An engine is named by a specification, ``name:option=value,option=value``. The options are those of the library itself;
-`vector_size`, `window`, `min_count`, `negative`, `epochs` and `seed` are the same for all and are translated.
+A specification selects an engine and its options: ``name:option=value,option=value``. Options have the names of the
+library itself, except `vector_size`, `window`, `min_count`, `negative`, `epochs` and `seed`, which are common to all.
 
 ============ =====================================================================================================
 ``sk_cbow``  `CBOWVectorizer`. ``offset=0`` trains without the offset log(negative).

@@ -1,14 +1,12 @@
-"""Parallel search: what joblib's workers cost when each has to load TensorFlow, and what becomes of forked processes.
+"""Parallel grid search with joblib and Dask, and training in forked processes.
 
     python docs/benchmarks/parallel.py train.tsv.gz
 
-A grid search over two vector sizes and two windows, three folds each, with a logistic regression behind the vectors,
-runs with `n_jobs` 1, with 2 and on a Dask cluster of two processes, each in a process of its own, and twice in it: the
-first search pays for imports and compilation, in the process or its workers; the second finds these done, for joblib's
-workers live on, and Dask's. The start of the cluster is not counted. ``MB`` is the
-resident memory of the process and its workers after the searches. Then a process that has trained forks a child, which
-only transforms, and another, which trains; a child that is not done after a minute is killed. Linux only, for it
-reads /proc.
+A grid search over two vector sizes and two windows, with three folds and a logistic regression, runs with `n_jobs` 1,
+with 2 and on a Dask cluster of two processes. Each runs twice in a process of its own: the first search includes
+imports and compilation, the second uses the same process or workers. Starting the cluster is not counted. ``MB`` is the
+resident memory of the process and its workers after the searches. Then a process that has trained forks two children:
+one transforms, the other trains; a child that has not finished after a minute is killed. Linux only (/proc).
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Fit sixty times in one process: how much resident memory does a fit leave behind, and are the bits the same?
+"""Fit sixty times in one process: how much memory do fits leave behind, and are all results identical?
 
-python docs/benchmarks/repeated_fits.py
+    python docs/benchmarks/repeated_fits.py
 
-The text is synthetic: 120,000 tokens that follow Zipf's law. Linux only, for it reads /proc/self/statm.
+The text is synthetic: 120,000 tokens that follow Zipf's law. Linux only (/proc/self/statm).
 """
 
 import hashlib
