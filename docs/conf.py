@@ -66,7 +66,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["examples", "explanations"],
     "gallery_dirs": ["gallery", "how_it_works"],
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"(block_picture|docstrings|overview|quickstart)\.py",
+    "ignore_pattern": r"(block_picture|overview|quickstart)\.py",
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("sk_cbow",),
@@ -74,7 +74,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
 }
-HELPERS = {"docstrings": "examples", "block_picture": "explanations"}  # modules that examples import: their folders
+HELPERS = {"quickstart": "examples", "block_picture": "explanations"}  # modules that examples import: their folders
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sk_cbow"

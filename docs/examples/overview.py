@@ -4,7 +4,7 @@
 
 writes three pictures, ``docs/_static/overview_*.png``, which are shown in a row, or
 one above the other on a phone. Both maps are made without labels from the docstrings
-that docstrings.py gathers. The colours of the third are the subpackages that the
+that quickstart.py gathers. The colours of the third are the subpackages that the
 docstrings belong to, which `fit` did not know.
 """
 
@@ -18,7 +18,7 @@ from sklearn.manifold import TSNE, smacof
 from sklearn.metrics import euclidean_distances
 from sklearn.preprocessing import normalize
 
-from docstrings import first_line, labelled_docstrings, tokens
+from quickstart import first_line, labelled_docstrings, tokens
 from sk_cbow import CBOWVectorizer
 
 FOLDER = Path(__file__).parent.parent / "_static"

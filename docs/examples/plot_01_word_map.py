@@ -21,7 +21,7 @@ from sklearn.manifold import smacof
 from sklearn.metrics import euclidean_distances
 from sklearn.preprocessing import normalize
 
-from docstrings import labelled_docstrings, tokens
+from quickstart import labelled_docstrings, tokens
 from sk_cbow import CBOWVectorizer
 
 documents = [tokens(docstring) for docstring in labelled_docstrings()[0]]

@@ -20,7 +20,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.pipeline import make_pipeline
 
-from docstrings import first_line, labelled_docstrings, tokens
+from quickstart import first_line, labelled_docstrings, tokens
 from sk_cbow import CBOWVectorizer
 
 queries, documents, subpackages = [], [], []

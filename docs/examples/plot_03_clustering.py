@@ -20,7 +20,7 @@ from sklearn.metrics.cluster import contingency_matrix
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from docstrings import labelled_docstrings, rows_of_common, tokens
+from quickstart import labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
 
 docstrings, subpackages = labelled_docstrings()

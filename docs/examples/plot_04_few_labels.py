@@ -26,7 +26,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from docstrings import (
+from quickstart import (
     few_of_each,
     first_line,
     labelled_docstrings,

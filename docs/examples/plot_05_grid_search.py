@@ -21,7 +21,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from docstrings import labelled_docstrings, rows_of_common, tokens
+from quickstart import labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
 
 docstrings, subpackages = labelled_docstrings()

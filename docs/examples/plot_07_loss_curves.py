@@ -21,7 +21,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from docstrings import few_of_each, labelled_docstrings, rows_of_common, tokens
+from quickstart import few_of_each, labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
 
 docstrings, subpackages = labelled_docstrings()

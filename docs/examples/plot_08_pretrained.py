@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 from sklearn.preprocessing import Normalizer
 
-from docstrings import (
+from quickstart import (
     few_of_each,
     first_line,
     labelled_docstrings,

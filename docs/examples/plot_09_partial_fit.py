@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from docstrings import (
+from quickstart import (
     few_of_each,
     first_line,
     labelled_docstrings,

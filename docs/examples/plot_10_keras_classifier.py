@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from docstrings import few_of_each, labelled_docstrings, rows_of_common, tokens
+from quickstart import few_of_each, labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
 from sk_cbow.keras import embedding_layer, encode
 

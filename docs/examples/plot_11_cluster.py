@@ -18,7 +18,7 @@ from distributed import Client, LocalCluster
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from docstrings import few_of_each, labelled_docstrings, rows_of_common, tokens
+from quickstart import few_of_each, labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
 from sk_cbow.dask import DaskCBOWVectorizer
 

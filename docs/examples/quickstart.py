@@ -5,6 +5,9 @@ scikit-learn and keras. The task is to predict the subpackage of a docstring. Th
 needs no other file:
 
     python quickstart.py
+
+The examples of the gallery import the functions that gather the text from here. A few
+docstrings differ from one process to the next, so the third digit of a result may vary.
 """
 
 import importlib
@@ -44,9 +47,8 @@ def main():
     documents = [tokens(docstring) for docstring in docstrings]
     n_tokens = sum(map(len, documents))
     print(f"{len(documents)} docstrings, {n_tokens / 1e6:.1f} million tokens")
-    names, sizes = np.unique(labels, return_counts=True)
-    classes = names[sizes >= SMALLEST_CLASS]
-    rows = np.flatnonzero(np.isin(labels, classes))
+    rows = rows_of_common(labels)
+    classes = np.unique(labels[rows])
     print(
         f"{len(rows)} of them belong to {len(classes)} subpackages with "
         f"at least {SMALLEST_CLASS} docstrings:"
@@ -77,7 +79,7 @@ def main():
         pipeline.set_params(cbowvectorizer__verbose=0),
         {
             "cbowvectorizer__window": [2, 10],
-            "cbowvectorizer__epochs": [5, 20],
+            "cbowvectorizer__epochs": [2, 10],
         },
         cv=2,
     )
@@ -156,14 +158,10 @@ def compare_with_few_labels(
     vectors = [
         vectorizer.transform(documents) for vectorizer in vectorizers.values()
     ]
-    classes = np.unique(labels[rows_train])
     for n_labels in [1, 5, 20]:
         accuracies = np.zeros((3, len(vectors)))
         for draw in range(3):
-            drawn = np.random.default_rng(draw).permutation(rows_train)
-            labelled = np.concatenate(
-                [drawn[labels[drawn] == name][:n_labels] for name in classes]
-            )
+            labelled = few_of_each(rows_train, labels, n_labels, seed=draw)
             for column, matrix in enumerate(vectors):
                 classifier = LogisticRegression(C=10, max_iter=1000)
                 with warnings.catch_warnings():
@@ -202,6 +200,21 @@ def labelled_docstrings():
                         docstring, subpackage(defined_in or module.__name__)
                     )
     return list(label_of), np.array(list(label_of.values()))
+
+
+def rows_of_common(subpackages):
+    """Rows of docstrings whose subpackage has at least `SMALLEST_CLASS` of them."""
+    names, sizes = np.unique(subpackages, return_counts=True)
+    return np.flatnonzero(np.isin(subpackages, names[sizes >= SMALLEST_CLASS]))
+
+
+def few_of_each(rows, subpackages, most, seed):
+    """Draw at most `most` rows of each subpackage from `rows`."""
+    drawn = np.random.default_rng(seed).permutation(rows)
+    names = np.unique(subpackages[rows])
+    return np.concatenate(
+        [drawn[subpackages[drawn] == name][:most] for name in names]
+    )
 
 
 def public_modules(package):
