@@ -65,14 +65,12 @@ numpydoc_xref_aliases = {
 sphinx_gallery_conf = {
     "examples_dirs": ["examples", "explanations"],
     "gallery_dirs": ["gallery", "how_it_works"],
-    "filename_pattern": r"/plot_",
     "ignore_pattern": r"(block_picture|overview|quickstart)\.py",
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("sk_cbow",),
     "thumbnail_size": (480, 336),
     "download_all_examples": False,
-    "remove_config_comments": True,
 }
 HELPERS = {"quickstart": "examples", "block_picture": "explanations"}  # modules that examples import: their folders
 
@@ -105,6 +103,8 @@ html_sidebars = {
 
 def inventory(path):
     """Compile a readable list of objects in another site: the site's address, and an inventory file for intersphinx.
+
+    The lists are kept here so that the site builds without network.
 
     The first line is the address. A line that is not indented holds a role, a page, in which {name} stands for the
     name of the object, and perhaps a title. The names follow, indented.

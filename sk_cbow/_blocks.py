@@ -33,7 +33,7 @@ TOKENS_AT_A_TIME = 2**17
 
 
 class Blocks(NamedTuple):
-    """Arrays of consecutive blocks. One block has no first axis, and one tile of it has neither of the first two."""
+    """Arrays of consecutive blocks. For one block, the first axis is missing; for one tile, the first two."""
 
     token_ids: np.ndarray  # (n_blocks, n_tiles, lane_length, n_lanes) int32, 0 is padding
     sampled_windows: np.ndarray  # (n_blocks, n_tiles) int32, context words on each side; equal within a block
@@ -168,7 +168,7 @@ class BlockMaker:
         Parameters
         ----------
         n_blocks : int
-            Number of blocks to yield; those behind the end of the corpus are padding.
+            Number of blocks to yield; those after the end of the corpus are padding.
         rng : numpy.random.Generator
 
         Yields

@@ -322,7 +322,7 @@ def initialize(tables, accumulators, n_tokens, row_inits, rng):
 
 
 def linear_schedule(learning_rates, n_blocks):
-    """A schedule that goes linearly from the first to the last of a pair of learning rates over `n_blocks` steps."""
+    """A schedule that changes linearly from the first to the last of a pair of learning rates over `n_blocks` steps."""
     first, last = learning_rates
     return keras.optimizers.schedules.PolynomialDecay(first, n_blocks, end_learning_rate=last)
 
@@ -338,8 +338,8 @@ def _run(model, block_maker, epochs, seed, progress, callbacks, verbose):
     logs, last_save = {}, time.monotonic()
     upcoming = _epochs(block_maker, epochs, seed, progress)
     blocks = next(upcoming, None)
-    # The new thread trains while this one makes the next blocks. The other way round, the thread that each fit starts
-    # would leave some of its memory allocated.
+    # The new thread trains and this one makes the next blocks, not the reverse: memory that a short-lived thread
+    # allocates for blocks would not all be freed.
     with ThreadPoolExecutor(1) as thread:
         callbacks.on_train_begin()
         for epoch in range(len(progress.loss_curve), epochs):

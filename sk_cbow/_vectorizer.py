@@ -76,8 +76,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     and negative samples share the weights of one Keras ``Embedding`` layer. `transform` returns the average vector of
     the known tokens of each document.
 
-    The loss subtracts log(`negative`) from each dot product [3]_. The optimizer is row-wise Adagrad [4]_, with the true
-    gradient of the averaged context.
+    The loss subtracts log(`negative`) from each dot product, motivated by [3]_. The optimizer is Adagrad [4]_ with one
+    accumulator per row, as in [8]_. The gradient of the averaged context includes the factor 1/n, which word2vec.c and
+    gensim omit.
 
     Parameters
     ----------
@@ -124,10 +125,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Initial learning rate of row-wise Adagrad. It decreases linearly to zero over a call of `fit` or `partial_fit`.
 
     batch_size : int or "auto", default="auto"
-        Number of tokens in a block, the unit of one training step. It is rounded up to a multiple of 64, or of more if
-        the window is wide. "auto" is about 1/256 of the corpus, within 256 to 8192 tokens, and beyond 12 million tokens
-        about 1/1024, up to 32768: small corpora need many small steps, and large blocks are distributed over more
-        cores.
+        Number of tokens in a block, the unit of one training step. It is rounded up to a multiple of 64, or of a
+        larger number if `window` is above 5. "auto" is about 1/256 of the corpus, within 256 to 8192 tokens, and beyond
+        12 million tokens about 1/1024, up to 32768: small corpora need many small steps, and large blocks are
+        distributed over more cores.
 
     weighting : {"uniform", "idf", "sif"}, default="uniform"
         Weight of each occurrence of a token in the average, which is the sum of weighted vectors divided by the sum of
@@ -150,8 +151,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     init_vectors : dict, CBOWVectorizer, gensim model or KeyedVectors, or anything with ``in`` and ``[]``, default=None
         Pretrained vectors of `vector_size` finite numbers, token -> vector, with which the vectors of these tokens are
-        initialized; other tokens get small random vectors. With ``shared_embedding=False``, they initialize the table
-        of the context. Like all parameters, they are copied by `sklearn.base.clone` and part of a pickle.
+        initialized; other tokens get small random vectors. In `partial_fit` and with ``warm_start=True``, tokens that
+        already have vectors keep them, except with ``freeze_init=True``. With ``shared_embedding=False``, they
+        initialize the table of the context. Like all parameters, they are copied by `sklearn.base.clone` and are part
+        of a pickle.
 
     freeze_init : bool, default=False
         Whether tokens in `init_vectors` keep those vectors during training (frozen) instead of being fine-tuned.
@@ -165,13 +168,14 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "tokens_per_second". Callbacks are copied before use, so that the vectorizer can be cloned and pickled. A
         function is called without arguments in each `fit`, and its callbacks are not copied. Callbacks cannot change
         the learning rate, and ``ModelCheckpoint`` can only save weights. In a callback,
-        ``self.model.get_weights()[0][1:]`` are the current vectors, followed by some rows of zeros.
+        ``self.model.get_weights()[0][1:]`` are the current vectors, followed by some rows of zeros; with
+        ``shared_embedding=False``, those of the context.
 
     checkpoint : str, path-like or None, default=None
         File to which training is saved after each epoch and every five minutes. If `fit` is interrupted, by Ctrl-C or a
         failure of the machine, the same `fit` with the same documents resumes from the file, with identical results.
         The file is deleted when `fit` succeeds. It is as large as the tables. Only one fit at a time may use it, so it
-        is not for a grid search.
+        cannot be used in a grid search.
 
     random_state : int, RandomState instance or None, default=None
         Determines the initial vectors, the order of documents, subsampling, window sizes and negative samples. With an
@@ -242,6 +246,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     .. [6] Minmin Chen (2017). Efficient vector representation for documents through corruption. ICLR.
     .. [7] Matteo Pagliardini, Prakhar Gupta and Martin Jaggi (2018). Unsupervised learning of sentence embeddings using
        compositional n-gram features. NAACL.
+    .. [8] Maxim Naumov et al. (2019). Deep learning recommendation model for personalization and recommendation
+       systems. arXiv:1906.00091.
 
     Examples
     --------
@@ -361,12 +367,15 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ------
         TypeError
             If X is not an iterable of documents or has several columns, `analyzer` does not take a document, or a token
-            is neither a string nor an integer; if `callbacks` contains something that is not a Keras callback.
+            is neither a string nor an integer; if `callbacks` contains something that is not a Keras callback, or
+            `init_vectors` does not map tokens to vectors.
+        ImportError
+            If Keras does not run on TensorFlow.
         MemoryError
             If there is not enough memory for the tables or for a block; the message says how much training needs.
         OSError
             If X has more than a quarter of a billion tokens, so that they are kept in a temporary file, and the folder
-            of temporary files has not enough space.
+            of temporary files does not have enough space.
         RuntimeError
             If it is called where TensorFlow cannot train, such as in the scope of a ``tf.distribute`` strategy.
         ValueError
@@ -374,7 +383,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             if training diverges because `learning_rate` is too large; if `remove_components` is not less than the
             number of dimensions that the document vectors span; if one of `init_vectors` does not have `vector_size`
             finite numbers; if ``freeze_init=True`` with ``shared_embedding=False``; if `vector_size` or
-            `shared_embedding` has changed since the previous fit and ``warm_start=True``.
+            `shared_embedding` has changed since the previous fit and ``warm_start=True``; if `checkpoint` is damaged,
+            or belongs to another fit.
 
         Examples
         --------
@@ -443,7 +453,7 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Raises
         ------
-        TypeError
+        TypeError, ImportError, MemoryError, OSError, RuntimeError
             As in `fit`.
         ValueError
             As in `fit`, except that documents without known tokens are allowed after the first call. Also if the

@@ -1,11 +1,12 @@
 """`CBOWVectorizer` on a Dask cluster, for documents in partitions on several machines.
 
 `DaskCBOWVectorizer` counts, encodes and trains on the workers that hold the partitions. Training is done in rounds. In
-each, every part of the corpus trains on some of its documents, starting from the same tables of vectors, and the
-changes are merged in a tree (`sk_cbow._merging`). Every task is a function of tables, part and seed. So results depend
-neither on the number of workers nor on where tasks run, and if a worker dies, its tasks can run again elsewhere.
+each round, the parts of the corpus are trained on in parallel, all from the same tables, each on some of its
+documents. Then the changes are merged in a tree (`sk_cbow._merging`). Every task is a function of tables, part and
+seed. So results depend neither on the number of workers nor on where tasks run, and if a worker dies, its tasks can
+run again elsewhere.
 
-Dask is installed by ``pip install "sk_cbow[dask]"``.
+Dask is installed with the extra ``dask``.
 """
 
 import itertools

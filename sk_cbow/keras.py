@@ -74,9 +74,10 @@ def cbow_model(
 
     Notes
     -----
-    Compiled with ``keras.losses.BinaryCrossentropy(from_logits=True)`` for both outputs, the model can be trained like
-    word2vec, but slowly. `CBOWVectorizer.fit` also subtracts log(negative) from every dot product, which a shared layer
-    needs for good vectors [2]_.
+    Compiled with ``keras.losses.BinaryCrossentropy(from_logits=True)`` and ``loss_weights={"word_product": 1,
+    "noise_products": negative}`` (Keras averages over the negative samples, word2vec sums), the model can be trained
+    like word2vec, but slowly. `CBOWVectorizer.fit` also subtracts log(negative) from every dot product, which a shared
+    layer needs for good vectors [2]_.
 
     References
     ----------

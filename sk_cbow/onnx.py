@@ -1,7 +1,7 @@
 """Convert a fitted vectorizer to ONNX, so that onnxruntime computes document vectors without this library.
 
 Importing this module registers ``CBOWVectorizer`` with skl2onnx, which then converts it, alone or in a ``Pipeline``.
-skl2onnx and onnxruntime are installed by ``pip install "sk_cbow[onnx]"``.
+skl2onnx and onnxruntime are installed with the extra ``onnx``.
 
 Notes
 -----
@@ -9,8 +9,8 @@ The only `analyzer` that can be converted is ``str.split``. The input of a model
 (n_documents, 1). It is split at Unicode white space, as by ``str.split``. The output is a float tensor of shape
 (n_documents, vector_size).
 
-`target_opset` must be at least 13, and 2 for the domain ``ai.onnx.ml``. The operator that splits, ``Tokenizer`` of the
-domain ``com.microsoft``, is part of onnxruntime; other ONNX runtimes do not have it.
+`target_opset` must be at least 13, and at least 2 for the domain ``ai.onnx.ml``. The operator that splits,
+``Tokenizer`` of the domain ``com.microsoft``, is part of onnxruntime; other ONNX runtimes do not have it.
 
 A run takes 12 * n_documents * n_tokens * vector_size bytes, where n_tokens is the length of the longest document: pass
 many documents in batches.

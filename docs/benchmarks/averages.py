@@ -33,7 +33,7 @@ CLASSIFIERS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", help="a .txt or .tsv file, perhaps .gz")
-    parser.add_argument("--test", help="a .tsv file whose labels are to be told")
+    parser.add_argument("--test", help="a .tsv file whose labels are predicted")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     documents, labels = read(arguments.corpus)

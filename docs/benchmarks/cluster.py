@@ -23,7 +23,7 @@ from sk_cbow import CBOWVectorizer
 from sk_cbow.dask import DaskCBOWVectorizer
 
 N_PARTITIONS = 8
-OF_TRAINING = ("_change", "merged", "applied")
+OF_TRAINING = ("_train_round-", "merge-", "apply_change-")
 
 
 def main():

@@ -29,7 +29,7 @@ N_DRAWS = 5
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", help="as compare.py reads it")
-    parser.add_argument("--test", help="a .tsv file whose labels are to be told")
+    parser.add_argument("--test", help="a .tsv file whose labels are predicted")
     parser.add_argument("--pairs", nargs="*", default=[])
     parser.add_argument("--analogies")
     parser.add_argument("--contexts", nargs="+", default=["0", "0.8", "1"])

@@ -5,7 +5,7 @@ Getting started
 This page takes a column of texts to a classifier, to the neighbours of a word and to a
 search for documents. It is for readers who know scikit-learn's ``TfidfVectorizer`` and
 need not know word2vec. The texts are docstrings of numpy, scipy and scikit-learn, which
-are on your machine already: download this file and run it.
+are on your machine already: install pandas, download this file and run it.
 """
 
 # %%
@@ -97,9 +97,9 @@ for name, pipeline in {"CBOW": by_cbow, "tf-idf": by_tfidf}.items():
 # Classification with few labels
 # ------------------------------
 #
-# With three labels per module, CBOW is ahead. Both vectorizers read all texts, without
-# labels. The classifiers are trained on 36 labelled texts and tested on the others, in
-# five random draws.
+# With 36 labelled texts, three per module on average, CBOW is ahead. Both vectorizers
+# read all texts, without labels. The classifiers are trained on the labelled texts and
+# tested on the others, in five random draws.
 
 few = StratifiedShuffleSplit(5, train_size=3 * len(MODULES), random_state=0)
 features = {

@@ -25,10 +25,7 @@ from quickstart import labelled_docstrings, tokens
 from sk_cbow import CBOWVectorizer
 
 documents = [tokens(docstring) for docstring in labelled_docstrings()[0]]
-fits = [
-    CBOWVectorizer(epochs=10, random_state=seed).fit(documents)
-    for seed in range(3)
-]
+fits = [CBOWVectorizer(random_state=seed).fit(documents) for seed in range(3)]
 vectorizer = fits[0]
 n_words, vector_size = vectorizer.embeddings_.shape
 print(f"{n_words} words, vectors of length {vector_size}")

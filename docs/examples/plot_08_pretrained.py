@@ -10,9 +10,9 @@ larger corpus help, and should they be used as they are, fine-tuned or frozen?
 # A large corpus and a small one
 # ------------------------------
 #
-# The small corpus holds summary lines of docstrings, in equal numbers from the nine
-# subpackages of scipy that have most. The large corpus holds the docstrings of numpy,
-# scipy, scikit-learn and keras, except those that the small one is drawn from.
+# The small corpus holds summary lines of docstrings, from each of the nine subpackages
+# of scipy that have at least 40. The large corpus holds the docstrings of numpy, scipy,
+# scikit-learn and keras, except those that the small one is drawn from.
 
 import tempfile
 from pathlib import Path
@@ -51,9 +51,10 @@ print(
 # Train, save and load
 # --------------------
 #
-# The guide's parameters for documents, with 10 epochs instead of 20 to save time. The
-# file is in word2vec's format, which gensim and other tools read and write. Published
-# vectors in this format, or in those of fastText or GloVe, are loaded the same way.
+# The guide's parameters for documents, but with uniform weights, because the file has
+# no counts, and with 10 epochs to save time. The file is in word2vec's format, which
+# gensim and other tools read and write. Published vectors in this format, or in those
+# of fastText or GloVe, are loaded the same way.
 
 pretrained = CBOWVectorizer(
     document_context=1, window=20, epochs=10, random_state=0
@@ -79,8 +80,8 @@ print(f"tokens of the lines with a vector: {np.mean(is_known):.1%}")
 # - *frozen*: the same, but only words without a pretrained vector are trained.
 #
 # Training uses ``min_count=1`` and ``sample=0``, as the guide says for small corpora.
-# A file in word2vec's format has no counts, so that the loaded vectorizer averages
-# uniformly. Here the others do, too.
+# As in the loaded vectorizer, all averages are uniform. The baseline is tf-idf on the
+# small corpus.
 
 
 def trained(small, seed, **parameters):
@@ -108,9 +109,9 @@ def vectors(small, seed):
 
 # %%
 # The task is to predict the subpackage from five labelled lines of each; the other
-# lines are the test set. Each result is the mean and the standard deviation of three
-# seeds, each with ten draws of labels. A seed also draws the small corpus of 108 lines;
-# the 324 lines are always the same.
+# lines are the test set. For each seed, the accuracy is averaged over ten draws of
+# labels; shown are mean and standard deviation over three seeds. A seed also draws the
+# small corpus of 108 lines; the 324 lines are always the same.
 
 accuracies = {}
 for n_lines in [12, 36]:  # of each subpackage
@@ -168,5 +169,5 @@ plt.show()
 # idf.
 #
 # The condition is that both corpora are about the same things, as they are here.
-# Vectors from another domain can be worse than those of a small corpus of your own,
-# above all if its texts are longer than one line. Compare the four ways.
+# Vectors from another domain were not measured here; they may be worse than those of
+# your own corpus. Compare the four ways.

@@ -29,7 +29,7 @@ from quickstart import (
 from sk_cbow import CBOWVectorizer
 
 docstrings, subpackages = labelled_docstrings()
-documents = [tokens(docstring) for docstring in docstrings]
+documents = [tokens(docstring)[:100] for docstring in docstrings]
 libraries = np.array([name.split(".")[0] for name in subpackages])
 arrivals = {
     library: [documents[row] for row in np.flatnonzero(libraries == library)]
@@ -119,8 +119,9 @@ plt.show()
 # Neighbours
 # ----------
 #
-# How many of a word's ten nearest neighbours are the same? The comparison covers the
-# 1000 most frequent words. Two fits that differ only in their seed are the baseline.
+# How many of a word's ten nearest neighbours are the same? Both words and neighbours
+# are among the 1000 most frequent words. Two fits that differ only in their seed are
+# the baseline.
 
 
 def mean_shared(one, other):

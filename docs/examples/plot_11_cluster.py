@@ -23,9 +23,9 @@ from sk_cbow import CBOWVectorizer
 from sk_cbow.dask import DaskCBOWVectorizer
 
 docstrings, subpackages = labelled_docstrings()
-documents = [tokens(docstring) for docstring in docstrings]
+documents = [tokens(docstring)[:100] for docstring in docstrings]
 rows = rows_of_common(subpackages)
-print(f"{len(documents)} docstrings")
+print(f"{len(documents)} docstrings, the first 100 words of each")
 print(f"{len(rows)} of them in {len(set(subpackages[rows]))} classes")
 
 
@@ -45,7 +45,7 @@ scores = {"no cluster": accuracies(vectors)}
 
 # %%
 # The cluster gets the documents as a bag of eight partitions. ``n_parts`` is the number
-# of shards that are trained in parallel. It is a parameter of the estimator, and the
+# of parts that are trained in parallel. It is a parameter of the estimator, and the
 # result does not depend on the number of workers. The workers here are threads; without
 # ``processes=False`` they are processes, and a script then has to start the cluster
 # below ``if __name__ == "__main__":``.

@@ -48,9 +48,10 @@ print(baskets[0])
 # Three recommenders
 # ------------------
 #
-# The order of products in a basket means nothing, so ``document_context`` is 1, and a
-# ``window`` of 20 takes the whole basket as context. Most products are as frequent as
-# the word "the" is in text, so subsampling is turned off. Tokens may be integers.
+# The order of products in a basket means nothing, so ``document_context`` is 1: the
+# context is a random sample of the basket, up to 20 products on each side. With only
+# 200 products, nearly every one is above the threshold of subsampling, so it is turned
+# off. Tokens may be integers.
 #
 # - *word vectors*: the products whose vectors are nearest to the average of the basket;
 # - *co-occurrence*: the cosine between two columns of the matrix of baskets by
@@ -91,9 +92,9 @@ def recommenders(train, test):
 # What is missing from the basket?
 # --------------------------------
 #
-# One product that is not a staple is removed from each basket of the test set. Its rank
-# among the recommended products shows how good the recommendations are. All of it is
-# repeated with three draws of dishes and baskets.
+# From each test basket with more than four products, one that is not a staple is
+# removed. Its rank among the recommended products shows how good the recommendations
+# are. All of it is repeated with three draws of dishes and baskets.
 
 n_shown = np.arange(1, 31)
 found = {}

@@ -3,9 +3,10 @@
 import matplotlib.pyplot as plt
 from matplotlib.patches import ConnectionPatch, Rectangle
 
+from sk_cbow._blocks import NOISE_PER_GROUP
+
 # Positions in the first lane, near the end of a document
 EXCERPT, TARGET = slice(8, 24), 10
-NOISE_PER_GROUP = 12
 
 
 def draw_block(tiles, n_groups):
@@ -67,7 +68,7 @@ def draw_shifts(axes, token_ids):
         for position, token_id in enumerate(token_ids):
             alpha = 0.35 if shift == 0 else 1
             draw_cell(axes, token_id, position + shift, -line, alpha=alpha)
-        label = f"shifted by {shift:+d}, times $a_{abs(shift)}$"
+        label = f"shifted by {shift:+d}"
         if shift == 0:
             label = "the lane itself, $v_t$: targets"
         axes.text(-2.6, -line - 0.45, label, ha="right", va="center")
@@ -103,5 +104,6 @@ def draw_noise(axes, tile, n_groups):
         ha="right",
         va="center",
     )
-    label = "times 64 targets (•): one matrix product"
+    n_positions = lane_length // n_groups * n_lanes
+    label = f"times {n_positions} positions (•: tokens): one matrix product"
     axes.text(left + NOISE_PER_GROUP + 1, y - 0.45, label, va="center")

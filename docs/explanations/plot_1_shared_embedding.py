@@ -139,8 +139,8 @@ print(f"{is_target.mean():.2%} of the negative samples are the target")
 # Training
 # --------
 #
-# ``BinaryCrossentropy`` is a mean over the six products: the loss of a model that
-# guesses is log 2 = 0.693.
+# ``BinaryCrossentropy`` is a mean over the six products. If all of them are 0, it is
+# log 2 = 0.693; if all of them are -log 5, it is 0.451.
 
 EPOCHS = 10
 
@@ -176,15 +176,16 @@ for token in ["tuple", "exception", "import", "integer"]:
     print(f"{token:>10}:", *nearest(token, vectors))
 
 # %%
-# The nearest words by cosine make sense, although the loss is close to that of
-# guessing. Why one table cannot lower it much is :ref:`on the page about the offset
-# <sphx_glr_how_it_works_plot_4_offset.py>`.
+# The nearest words by cosine make sense, although the loss is still close to log 2. One
+# table cannot represent products that are negative on average: :ref:`the page about the
+# offset <sphx_glr_how_it_works_plot_4_offset.py>` shows why.
 #
 # What the library shares with this model
 # ---------------------------------------
 #
-# The model is the same: :func:`sk_cbow.keras.cbow_model` builds it from sizes or from a
-# fitted vectorizer. With equal weights and inputs, the products are equal:
+# With ``document_context=0``, the model is the same: :func:`sk_cbow.keras.cbow_model`
+# builds it from sizes or from a fitted vectorizer. (Otherwise, it has a fourth input,
+# the sample of the document.) With equal weights and inputs, the products are equal:
 
 from sk_cbow import CBOWVectorizer
 from sk_cbow.keras import cbow_model
@@ -213,7 +214,9 @@ print("same products:", np.allclose(products, expected, atol=1e-5))
 # - subtracts log ``negative`` from every product, :ref:`the offset
 #   <sphx_glr_how_it_works_plot_4_offset.py>`;
 # - minimizes with row-wise Adagrad and a falling learning rate, instead of Adam;
-# - shares twelve negative samples among 64 targets, with weights of ``negative`` / 12;
+# - starts from smaller random vectors, uniform within .5 / ``vector_size``;
+# - shares twelve negative samples among about 64 targets, with weights of ``negative``
+#   / 12;
 # - draws the size of the window once per :ref:`block of text
 #   <sphx_glr_how_it_works_plot_3_block_step.py>`, and computes on whole blocks.
 #
@@ -246,5 +249,7 @@ print(f"ratio:          {textbook / library:8.0f}")
 # The ratio is that of 60,000 tokens, batches of 256, Keras' Adam, and the machine that
 # built this page. Larger batches make the Keras model faster, but leave fewer steps.
 #
-# **Source.** T. Mikolov, I. Sutskever, K. Chen, G. Corrado and J. Dean (2013).
-# Distributed representations of words and phrases and their compositionality. NeurIPS.
+# **Sources.** T. Mikolov, K. Chen, G. Corrado and J. Dean (2013). Efficient estimation
+# of word representations in vector space. ICLR workshop. T. Mikolov, I. Sutskever, K.
+# Chen, G. Corrado and J. Dean (2013). Distributed representations of words and phrases
+# and their compositionality. NeurIPS.

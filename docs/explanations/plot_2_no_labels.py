@@ -78,8 +78,8 @@ def train(pairs, labels):
     model = keras.Model(
         [left, right], squared_distance(embedding(left), embedding(right))
     )
-    # The loss is a mean over a batch, in which most words are rare: hence the
-    # large learning rate.
+    # The loss is a mean over 1024 pairs, of which each word is in only a few,
+    # so its gradient is small: hence the large learning rate.
     model.compile(keras.optimizers.SGD(4.0), loss="mean_absolute_error")
     tables = [embedding.get_weights()[0]]
     inputs = [pairs[:, 0], pairs[:, 1]]
@@ -96,7 +96,8 @@ neighbours_only = train(pairs, np.zeros(len(pairs)))
 # The loss is almost 0. What did the model learn? For the vectors of each epoch we print
 # the mean distance of held-out neighbours and that of random words, the mean cosine of
 # random words, and the area under the ROC curve (AUC) for distinguishing neighbours
-# from random words by their distance. An AUC of 1 is perfect, .5 is guessing.
+# from random words by their distance. An AUC of 1 is perfect, .5 is guessing. (Random
+# words are drawn by count to the power of 3/4, so they are rarer than neighbours.)
 
 
 def distances(vectors, pairs):

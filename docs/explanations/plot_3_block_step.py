@@ -13,9 +13,10 @@ same context, so most ids are repeated from one example to the next. How does
 # A block
 # -------
 #
-# Each epoch shuffles the documents and writes their ids one after the other into one
-# stream. Between documents there is padding (id 0), at least as much as the window is
-# wide, so that no context reaches into another document. The stream becomes blocks:
+# Each epoch shuffles the documents (those longer than a block are cut), drops some
+# occurrences of frequent words, and writes the ids one after the other into one stream.
+# Between documents there is padding (id 0), at least as much as the window is wide, so
+# that no context reaches into another document. The stream becomes blocks:
 #
 # - A **lane** is a part of the stream, at least 64 positions long. Contexts end where
 #   their lane ends.
@@ -76,7 +77,6 @@ draw_block(tiles, n_groups)
 plt.show()
 
 # %%
-# (:download:`block_picture.py <../explanations/block_picture.py>` draws it.)
 #
 # The loss
 # --------
@@ -98,9 +98,9 @@ plt.show()
 #    h_t = \frac{1}{n_t} \, S(v)_t
 #
 # Let :math:`c_t` be 1 if there is a token with a context, and otherwise 0. The group of
-# :math:`t` has :math:`m = 12` negative samples :math:`y_1, \ldots, y_m`. To count as
-# :math:`k`, the parameter ``negative``, each has the weight :math:`w_{tj} = c_t \, k /
-# m`, or 0 if :math:`y_j = x_t`. The loss is
+# :math:`t` has :math:`m = 12` negative samples :math:`y_1, \ldots, y_m`. Together they
+# should count as :math:`k`, the parameter ``negative``, so each has the weight
+# :math:`w_{tj} = c_t \, k / m`, or 0 if :math:`y_j = x_t`. The loss is
 #
 # .. math::
 #
@@ -127,8 +127,9 @@ plt.show()
 #
 #    \frac{\partial L}{\partial W_{y_j}} = \sum_t q_{tj} h_t
 #
-# The vector :math:`v_t` is the target at :math:`t`, and it is in the context of each
-# position in its own context. So the gradient has the same sum of shifts:
+# If position :math:`s` is in the context of :math:`t`, then :math:`t` is in the context
+# of :math:`s`. So the gradient of :math:`v_t` has a term as target, and as context the
+# same sum of shifts:
 #
 # .. math::
 #
@@ -205,8 +206,8 @@ def numerical_gradient(step=1e-6):
 expected = numerical_gradient()
 _, gradient = loss_and_gradient(table, **arguments)
 difference = np.abs(gradient[1:] - expected).max()
-print(f"largest number of the gradient: {np.abs(expected).max():.3f}")
-print(f"largest difference:             {difference:.1e}")
+print(f"largest absolute gradient:     {np.abs(expected).max():.3f}")
+print(f"largest difference:                        {difference:.1e}")
 
 # %%
 # The compiled step of the library computes the same on tiles of many lanes. Its tests
@@ -241,9 +242,9 @@ print(f"cosine between the two:               {cosine:.3f}")
 #
 # .. math::
 #
-#    h_t = \frac{1 - s}{n_t} \, S(v)_t + \frac{s}{m_t} \, D(v)_t
+#    h_t = \frac{1 - s}{n_t} \, S(v)_t + \frac{s}{n'_t} \, D(v)_t
 #
-# where :math:`D` is the sum over a random sample of these words, and :math:`m_t =
+# where :math:`D` is the sum over a random sample of these words, and :math:`n'_t =
 # D(r)_t` is their number. If there are none, the window is the whole context. The idea
 # is from Doc2VecC (Chen, 2017), where sampling acts as regularization.
 #
@@ -251,14 +252,15 @@ print(f"cosine between the two:               {cosine:.3f}")
 # into spans of 64 positions, and a span into 16 **chunks** of four positions:
 #
 # - In each chunk, one of the four positions is sampled.
-# - Each chunk sees a random half of the chunks of its span.
+# - Each chunk sees each chunk of its span, itself included, with probability 1/2. All
+#   lanes of a tile share these draws.
 # - The document context of a position consists of the sampled positions that its chunk
 #   sees, if they belong to the same document, without the position itself.
 #
-# Documents are at least three positions apart, so a chunk has words of one document
-# only. Therefore, :math:`D` is one product of matrices per span: a 16 by 16 matrix of
-# zeros and ones, which says which chunk sees which, times the sampled vectors. The
-# gradient is a product with the transposed matrix.
+# At least three positions of padding separate two documents, so a chunk has words of
+# one document only. Therefore, :math:`D` is one product of matrices per span of a lane:
+# a 16 by 16 matrix of zeros and ones, which says which chunk sees which, times the
+# sampled vectors. The gradient is a product with the transposed matrix.
 #
 # The picture shows the weight of each position (from left to right) in the context of
 # each target (from top to bottom), for 64 positions of a lane. The window is a band,
@@ -307,12 +309,14 @@ plt.show()
 #
 # Only the rows of the table that occur in a block are updated, by row-wise Adagrad
 # (Duchi et al., 2011; row-wise as in Naumov et al., 2019). Row :math:`\rho` has one
-# accumulator, :math:`G_\rho`, which starts at 0. If the row occurs in a block with the
-# gradients :math:`g_1, g_2, \ldots`, of :math:`d` dimensions each, it is updated by
+# accumulator, :math:`G_\rho`, which starts at 0. Each occurrence of the row in a block,
+# as a token at a position or as a negative sample of a group, has one gradient
+# :math:`g_i` of :math:`V` numbers. Their squares are added one by one, whereas Keras'
+# Adagrad would square their sum:
 #
 # .. math::
 #
-#    G_\rho \leftarrow G_\rho + \sum_i \frac{1}{d} \, g_i \cdot g_i
+#    G_\rho \leftarrow G_\rho + \sum_i \frac{1}{V} \, g_i \cdot g_i
 #
 # .. math::
 #
@@ -320,7 +324,8 @@ plt.show()
 #
 # The learning rate :math:`\eta` falls linearly to zero. Random numbers depend only on
 # ``random_state``, and the compiled update adds in the same order whatever the number
-# of threads, so that results are bit-for-bit reproducible.
+# of threads. So with an integer ``random_state``, results are bit-for-bit reproducible
+# on the same machine.
 #
 # What is measured
 # ----------------

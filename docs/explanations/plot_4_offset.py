@@ -32,9 +32,9 @@ well, but one shared layer cannot.
 # Why one table has a problem
 # ---------------------------
 #
-# Two tables can represent a negative constant: one leans towards some direction, the
-# other away from it. One table cannot. If :math:`m` vectors of length :math:`\ell` have
-# the product :math:`-\log k` with each other, then
+# Two tables can represent a negative constant: the vectors of one lean towards some
+# direction, those of the other away from it. One table cannot. If :math:`m` vectors of
+# length :math:`\ell` have the product :math:`-\log k` with each other, then
 #
 # .. math::
 #
@@ -109,9 +109,9 @@ print(f"PMI between -.5 and .5:    {is_independent.mean():.0%}")
 # so that its count of 0 says little about the two words.
 
 
-def expected_loss(numbers, n_tables, offset):
+def expected_loss(parameters, n_tables, offset):
     """The expected loss and its gradient."""
-    tables = numbers.reshape(n_tables, N_WORDS, VECTOR_SIZE)
+    tables = parameters.reshape(n_tables, N_WORDS, VECTOR_SIZE)
     context, target = tables[0], tables[-1]
     logit = context @ target.T - offset
     softplus = np.logaddexp(0, logit)
