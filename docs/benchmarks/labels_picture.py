@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 HERE = Path(__file__).parent
 PICTURES = HERE.parent / "_static"
@@ -46,11 +47,11 @@ def row(line):
 
 def draw(title, labels, rows):
     figure, axes = plt.subplots(figsize=(5.2, 4.6), layout="constrained")
-    positions = range(len(labels))
-    for name, style in STYLES.items():
+    positions = np.arange(len(labels))
+    for shift, (name, style) in zip(np.linspace(-0.12, 0.12, len(STYLES)), STYLES.items(), strict=True):
         values = [list(map(float, re.findall(r"\d*\.\d+", cell))) for cell in rows[name]]
         mean, deviation = zip(*values, strict=True)
-        axes.errorbar(positions, mean, deviation, label=name, capsize=3, marker="o", markersize=4, **style)
+        axes.errorbar(positions + shift, mean, deviation, label=name, capsize=3, marker="o", markersize=4, **style)
     axes.set_title(title, fontsize=13)
     axes.set_xticks(positions, labels)
     axes.tick_params(labelsize=12)

@@ -148,9 +148,9 @@ for name, low, high in [
     print(f"{name:28}", *(f"{mean:6.1f}" for mean in means))
 
 # %%
-# The last two rows are means over 200 words each, which are ranked by frequency.
+# The last two rows are means over 200 words each, drawn from these ranks by frequency.
 #
-# Three fits share four to seven of the ten nearest neighbours of the words above, and
+# Three fits share three to seven of the ten nearest neighbours of the words above, and
 # fewer of rare words. The neighbours of LSA depend less on the seed, above all for rare
 # words. So train with several seeds before you interpret a single neighbour.
 #

@@ -98,7 +98,7 @@ for name, values in scores.items():
     )
 
 # %%
-# CBOW agrees best, by several standard deviations.
+# CBOW agrees best.
 #
 # Words for a cluster
 # -------------------

@@ -10,7 +10,8 @@ as those of one fit on all documents?
 # Data
 # ----
 #
-# The docstrings of four libraries arrive one library at a time. Known words keep their
+# The docstrings of four libraries, the first 100 words of each, arrive one library at a
+# time. Known words keep their
 # rows in ``embeddings_`` and are trained further. New words are added after them, and
 # so are words that were too rare before.
 
@@ -149,10 +150,11 @@ print(
 )
 
 # %%
-# Incremental training is behind one fit on everything, here by .03, and its neighbours
+# Incremental training is behind one fit on everything, here by .04, and its neighbours
 # differ more than those of another seed. The early libraries are seen only at the
 # beginning, and the learning rate falls to zero in each call. If the old documents are
-# still there and training is quick, fit again; otherwise, ``partial_fit`` gains most of
-# the difference and keeps the rows of known words.
+# still there and training is quick, fit again; otherwise, ``partial_fit`` recovers most
+# of the accuracy that the first library's vectors lack, and keeps the rows of known
+# words.
 #
 # :doc:`/guide/incremental` has more, such as pretrained vectors and interrupted fits.
