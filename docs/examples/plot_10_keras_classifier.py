@@ -12,7 +12,8 @@ pretrained vectors? Two tasks give two answers.
 # -------------
 #
 # Predict the subpackage from the first 50 words of a docstring, with five labels per
-# class. The vectors are trained on all documents, without labels.
+# class. The vectors are trained on the first 200 words of all docstrings, without
+# labels.
 
 import keras
 import matplotlib.pyplot as plt
@@ -37,10 +38,10 @@ print(f"{len(common)} documents, {y_topic.max() + 1} classes")
 # Task 2: the missing preposition
 # -------------------------------
 #
-# Which of five prepositions stands between the four words before and the four words
-# after it? Order matters: "number of elements" is not "elements of number". The
-# vectors have a narrow window and no document context, and are trained without the
-# documents of the test set.
+# Which of five prepositions is missing between four words before it and four words
+# after it? Order matters: "number of elements" is not "elements of number". The vectors
+# have a narrow window and no document context, and are trained without the documents of
+# the test set.
 
 PREPOSITIONS = ["by", "for", "from", "in", "of"]
 
