@@ -64,7 +64,7 @@ with (
     scores["n_parts=4"] = accuracies(vectorizer.transform(documents))
 
 for name, values in scores.items():
-        print(f"{name:>10}: {values.mean():.3f} ± {values.std():.3f}")
+    print(f"{name:>10}: {values.mean():.3f} ± {values.std():.3f}")
 differences = scores["n_parts=4"] - scores["no cluster"]
 print(f"difference: {differences.mean():.3f} ± {differences.std():.3f}")
 
