@@ -116,12 +116,12 @@ def test_no_documents():
 
 def test_idf_weights_are_scikit_learns():
     documents = ["a b b", "", "a a c", "a", "b c d"]
-    peer = TfidfVectorizer(analyzer=str.split).fit(documents)
-    rows = [[peer.vocabulary_[token] for token in document.split()] for document in documents]
+    reference = TfidfVectorizer(analyzer=str.split).fit(documents)
+    rows = [[reference.vocabulary_[token] for token in document.split()] for document in documents]
     flat, offsets = np.concatenate(rows).astype(np.int32), np.cumsum([0, *map(len, rows)])
     counts = document_term_matrix(flat, offsets, flat.max() + 1)
     weights = token_weights("idf", np.bincount(flat), count_document_frequency([counts], counts.shape[1]), len(rows))
-    np.testing.assert_allclose(weights, peer.idf_, rtol=1e-6)
+    np.testing.assert_allclose(weights, reference.idf_, rtol=1e-6)
 
 
 def test_sif_and_uniform_weights_by_hand():

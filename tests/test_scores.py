@@ -26,9 +26,9 @@ def vectorizer():
 
 @pytest.fixture(scope="module")
 def keyed_vectors(vectorizer):
-    peer = KeyedVectors(6)
-    peer.add_vectors(WORDS, vectorizer.embeddings_)
-    return peer
+    reference = KeyedVectors(6)
+    reference.add_vectors(WORDS, vectorizer.embeddings_)
+    return reference
 
 
 @pytest.fixture

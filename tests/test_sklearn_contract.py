@@ -122,8 +122,8 @@ def test_the_vector_of_a_document_does_not_depend_on_other_documents(averaging, 
 
 def test_idf_is_there_when_it_was_fitted(two_topics, small):
     vectorizer = CBOWVectorizer(**small, weighting="idf").fit(two_topics[0])
-    peer = TfidfVectorizer(analyzer=list).fit(two_topics[0])
-    expected = {token: peer.idf_[column] for token, column in peer.vocabulary_.items()}
+    reference = TfidfVectorizer(analyzer=list).fit(two_topics[0])
+    expected = {token: reference.idf_[column] for token, column in reference.vocabulary_.items()}
     np.testing.assert_allclose(vectorizer.idf_, [expected[token] for token in vectorizer.vocabulary_], rtol=1e-6)
     vectorizer.set_params(weighting="uniform")
     assert hasattr(vectorizer, "idf_")
