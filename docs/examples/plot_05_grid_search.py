@@ -114,9 +114,9 @@ for seed in (1, 2):
 
 # %%
 # The optimum of the learning rate is inside the grid: a value four times smaller or
-# larger loses .01 to .03. The choice between windows of 2 and 20 matters less than the
-# spread of the folds. Other seeds lose .01 to .02 with the same settings. The best
-# score of a grid is partly chance: compare close candidates with several seeds.
+# larger loses .01 to .05. The choice between windows of 2 and 20 matters less than the
+# spread of the folds. Other seeds differ by .01 with the same settings. The best score
+# of a grid is partly chance: compare close candidates with several seeds.
 #
 # tf-idf is ahead here, with all labels. With few labels, :doc:`it is behind
 # </gallery/plot_04_few_labels>`. :doc:`/guide/costs` says how long searches take.
