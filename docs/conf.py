@@ -71,6 +71,7 @@ sphinx_gallery_conf = {
     "doc_module": ("sk_cbow",),
     "thumbnail_size": (480, 336),
     "download_all_examples": False,
+    "remove_config_comments": True,
 }
 HELPERS = {"quickstart": "examples", "block_picture": "explanations"}  # modules that examples import: their folders
 

@@ -156,6 +156,7 @@ path.write_bytes(pickle.dumps(vectorizer))
 loaded = pickle.loads(path.read_bytes())
 print("same vectors:", (loaded.transform(data["text"]) == vectors).all())
 print(f"{path.stat().st_size / 1e6:.1f} MB")
+# sphinx_gallery_thumbnail_path = "_static/overview_map.png"
 
 # %%
 # In short: fit on all texts that you have, labelled or not. Use the vectors where there

@@ -81,6 +81,7 @@ axes.margins(y=0.5)
 axes.set_xlabel("test accuracy in five draws", fontsize=13)
 axes.set_title("Trained in parallel", fontsize=15)
 axes.tick_params(labelsize=13)
+axes.locator_params(axis="x", nbins=5)
 axes.grid(alpha=0.3)
 plt.show()
 
