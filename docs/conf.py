@@ -144,14 +144,14 @@ def bibtex():
     return "@software{sk_cbow,\n" + "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items()) + "}"
 
 
-def complete(app, document, source):
-    """Change the source of a page before it is read."""
+def edit_source(app, document, source):
+    """Edit the source of a page before Sphinx parses it."""
     # A blank line at the end of code in Markdown tells doctest that the output has ended; readers do not need it.
     text = source[0].replace("\n\n```\n", "\n```\n")
     if document == "citing":
         text = text.replace("@BIBTEX@", bibtex())
     for helper, folder in HELPERS.items():
-        if document.split("/")[-1].startswith("plot_") and f"from {helper} import" in text:
+        if f"from {helper} import" in text:
             note = f"This example imports :download:`{helper}.py </{folder}/{helper}.py>`: put that file beside it.\n\n"
             text = text.replace(".. _sphx_glr_download_", f"{note}.. _sphx_glr_download_", 1)
     source[0] = text
@@ -165,5 +165,5 @@ def full_name(app, env, node, contnode):
 
 
 def setup(app):
-    app.connect("source-read", complete)
+    app.connect("source-read", edit_source)
     app.connect("missing-reference", full_name)

@@ -22,7 +22,6 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -80,7 +79,7 @@ def measured(setting):
 
 
 def run(corpus, is_long, tokens, vocabulary, vector_size, window):
-    from engines import memory, read, timed
+    from engines import begin_peak, memory, read, timed
 
     import sk_cbow._model
     import sk_cbow._vectorizer
@@ -94,8 +93,7 @@ def run(corpus, is_long, tokens, vocabulary, vector_size, window):
     n_words = sum(map(len, documents)) if corpus else tokens
     parameters = {"window": window, "min_count": 5 if corpus else 1, "epochs": 1, "random_state": 0}
     vectorizer = CBOWVectorizer(vector_size, **parameters)
-    before = memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # begins a new peak
+    before = begin_peak()
     vectorizer.fit(documents)
     peak = memory("VmHWM") - before
     if not is_long:

@@ -186,6 +186,12 @@ def transformed(trained, documents):
     return vectors, sum(map(len, documents)) / seconds["transform"] / 1e6
 
 
+def begin_peak():
+    """Begin a new peak of resident memory, and return what this process holds now, in MB."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return memory("VmRSS")
+
+
 def memory(field):
     """Resident memory of this process in MB, now (VmRSS) or at most (VmHWM)."""
     status = Path("/proc/self/status").read_text()

@@ -21,10 +21,9 @@ import statistics
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
-from engines import memory, read, train, transformed
+from engines import begin_peak, memory, read, train, transformed
 from scipy.sparse import issparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -81,8 +80,7 @@ def in_a_process(function, *arguments):
 def vectors(method, arguments, seed):
     """Vectors of the documents of both files, and what they cost."""
     documents, test = read(arguments.corpus)[0], read(arguments.test)[0]
-    before = memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # begins a new peak
+    before = begin_peak()
     trained = train(METHODS.get(method, method), documents, vector_size=arguments.vector_size, seed=seed)
     X_test, speed = transformed(trained, test)
     return {

@@ -3,7 +3,7 @@
     python docs/benchmarks/labels_picture.py
 
 reads the tables between ``<!-- labels -->`` and ``<!-- end of labels -->`` of the README.md beside it, and writes
-``docs/_static/labels_0.png`` and so on, in the order of the tables. ``CBOWVectorizer for documents`` is drawn with the
+``docs/_static/labels_20_newsgroups.png`` and so on. ``CBOWVectorizer for documents`` is drawn with the
 learning rate that the guide recommends for the size of the corpus.
 """
 
@@ -32,12 +32,14 @@ STYLES = {
 def main():
     text = (HERE / "README.md").read_text()
     tables = text.split("<!-- labels -->")[1].split("<!-- end of labels -->")[0].split("\n### ")[1:]
-    for number, table in enumerate(tables):
+    for table in tables:
         title, *lines = table.strip().splitlines()
+        corpus = title.partition(",")[0]
+        picture = PICTURES / f"labels_{corpus.lower().replace(' ', '_')}.png"
         rows = dict(row(line) for line in lines if line.startswith("|"))
         labels = rows.pop("method")
-        rows[FOR_DOCUMENTS] = rows[RECOMMENDED.get(title.partition(",")[0], FOR_DOCUMENTS)]
-        draw(title, labels, rows).savefig(PICTURES / f"labels_{number}.png", dpi=150, facecolor="white")
+        rows[FOR_DOCUMENTS] = rows[RECOMMENDED.get(corpus, FOR_DOCUMENTS)]
+        draw(title, labels, rows).savefig(picture, dpi=150, facecolor="white")
 
 
 def row(line):
