@@ -1,7 +1,8 @@
 """Word2vec as a scikit-learn transformer: tokenized documents in, averaged document vectors out."""
 
 from sk_cbow._vectorizer import CBOWVectorizer
+from sk_cbow._word_vectors import WordVectors
 
-__all__ = ["CBOWVectorizer", "__version__"]
+__all__ = ["CBOWVectorizer", "WordVectors", "__version__"]
 
 __version__ = "0.1.0.dev0"

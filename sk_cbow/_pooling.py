@@ -130,7 +130,9 @@ def mean_vectors(counts, weights, embeddings):
     """
     document = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     coefficients = counts.data * weights[counts.indices]
-    coefficients /= np.bincount(document, coefficients)[document]  # before the sum, which then cannot overflow
+    totals = np.bincount(document, coefficients)[document]
+    # Before the sum, which then cannot overflow. If all tokens of a document have weight 0, the average is zero.
+    np.divide(coefficients, totals, out=coefficients, where=totals > 0)
     coefficients = csr_array((coefficients.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
     return (coefficients @ embeddings).astype(np.float32, copy=False)
 

@@ -40,22 +40,24 @@ def rows_from_previous(vocabulary, previous_vocabulary, tables, accumulators):
 
 
 def as_mapping(init_vectors):
-    """Return `init_vectors`, or for a vectorizer or gensim model its vectors, as a mapping from token to vector.
+    """Return `init_vectors`, or for a gensim model its vectors, as a mapping from token to vector.
 
     Raises
     ------
     TypeError
-        If vectors cannot be looked up by their tokens.
+        If vectors cannot be looked up by their tokens, or `init_vectors` is an estimator.
     """
-    if hasattr(init_vectors, "vocabulary_") and hasattr(init_vectors, "embeddings_"):
-        return dict(zip(init_vectors.vocabulary_, init_vectors.embeddings_, strict=True))
+    if hasattr(init_vectors, "get_params"):
+        raise TypeError(
+            f"init_vectors is the estimator {type(init_vectors).__name__}, which loses its vectors wherever "
+            "scikit-learn clones it: pass init_vectors=vectorizer.word_vectors() of the fitted vectorizer"
+        )
     mapping = getattr(init_vectors, "wv", init_vectors)
     is_mapping = hasattr(mapping, "__contains__") and hasattr(mapping, "__getitem__")
     if not is_mapping or isinstance(mapping, (str, bytes, list, tuple, np.ndarray)) or hasattr(mapping, "columns"):
         raise TypeError(
-            f"init_vectors is {reprlib.repr(init_vectors)}, which does not map tokens to vectors: pass a dict, a "
-            "fitted CBOWVectorizer, or gensim's Word2Vec, FastText or KeyedVectors; sk_cbow.word2vec_format.load reads "
-            "files"
+            f"init_vectors is {reprlib.repr(init_vectors)}, which does not map tokens to vectors: pass WordVectors, a "
+            "dict, or gensim's Word2Vec, FastText or KeyedVectors; sk_cbow.word2vec_format.load reads files"
         )
     return mapping
 

@@ -1,4 +1,4 @@
-"""The attributes that `fit` sets: their names, their shapes, and checks of attributes read from a file."""
+"""The attributes that `fit` sets: their names, their shapes, whether they belong together, and parts of them."""
 
 from numbers import Integral
 
@@ -12,10 +12,75 @@ VECTORS = {
 }
 WEIGHTS = {"token_weights_": ("n_tokens",), "idf_": ("n_tokens",)}
 COUNTS = {"token_counts_": ("n_tokens",)}
+SHAPES = VECTORS | WEIGHTS | COUNTS
 FITTED_ATTRIBUTES = {*VECTORS, *WEIGHTS, *COUNTS, "vocabulary_", "loss_curve_", "n_iter_", "_training_state"}
 NEEDED_BY_TRANSFORM = {"vocabulary_", "embeddings_", "token_weights_", "components_"}
 NEEDED_BY_PARTIAL_FIT = {"token_counts_", "loss_curve_", "n_iter_"}
 TRAINING_STATE_KEYS = {"dropped_counts", "accumulators", "rng_state", "n_documents", "document_frequency"}
+
+
+class InconsistentAttributesError(ValueError):
+    """Fitted attributes do not belong together; the message says which."""
+
+
+def check_sizes(attributes):
+    """Check in constant time that fitted attributes have rows for the same tokens, before each use of them.
+
+    Parameters
+    ----------
+    attributes : dict
+        Of a fitted vectorizer.
+
+    Raises
+    ------
+    InconsistentAttributesError
+        If an array has another shape than `vocabulary_` and `embeddings_` demand.
+    """
+    vocabulary, embeddings = attributes["vocabulary_"], attributes["embeddings_"]
+    n_tokens, vector_size = np.shape(embeddings) if np.ndim(embeddings) == 2 else (0, 0)
+    lengths = {"n_tokens": n_tokens, "vector_size": vector_size}
+    require(n_tokens and vector_size, "embeddings_ is not an array of shape (n_tokens, vector_size)")
+    require(
+        len(vocabulary) == n_tokens and next(reversed(vocabulary.values())) == n_tokens - 1,
+        f"vocabulary_ has {len(vocabulary)} tokens, which do not have the rows 0 to {n_tokens - 1} of embeddings_",
+    )
+    for name, shape in SHAPES.items():
+        if name in attributes:
+            found = np.shape(attributes[name])
+            known = tuple(lengths.get(dimension) for dimension in shape)
+            require(
+                len(found) == len(known) and all(k in (None, f) for f, k in zip(found, known, strict=True)),
+                f"{name} has the shape {found}, but embeddings_ has {(n_tokens, vector_size)}",
+            )
+
+
+def attributes_of_vectors(word_vectors):
+    """Fitted attributes of a vectorizer with given vectors, without counts, all of weight 1."""
+    n_tokens, vector_size = word_vectors.vectors.shape
+    return {
+        "vocabulary_": dict(zip(word_vectors, range(n_tokens), strict=True)),
+        "embeddings_": word_vectors.vectors,
+        "token_weights_": np.ones(n_tokens, np.float32),
+        "components_": np.empty((0, vector_size), np.float32),
+    }
+
+
+def attributes_of_rows(attributes, rows):
+    """Fitted attributes with some of the rows, an increasing array; the other tokens are forgotten."""
+    tokens = list(attributes["vocabulary_"])
+    selected = {
+        name: values[rows] if name in SHAPES and "n_tokens" in SHAPES[name] else values
+        for name, values in attributes.items()
+    }
+    selected["vocabulary_"] = {tokens[row]: new for new, row in enumerate(rows.tolist())}
+    if "_training_state" in attributes:
+        state = attributes["_training_state"]
+        frequency = state["document_frequency"]
+        selected["_training_state"] = state | {
+            "accumulators": [values[rows] for values in state["accumulators"]],
+            "document_frequency": None if frequency is None else frequency[rows],
+        }
+    return selected
 
 
 def checked(attributes):
@@ -29,11 +94,11 @@ def checked(attributes):
     Returns
     -------
     attributes : dict
-        The same, with vectors and weights as float32. Memory-mapped vectors are not read.
+        The same, with vectors and weights as float32 and the vocabulary as a dict. Memory-mapped vectors are not read.
 
     Raises
     ------
-    ValueError
+    InconsistentAttributesError
         If an attribute is missing or wrong; the message names it.
     """
     if not FITTED_ATTRIBUTES & attributes.keys():
@@ -53,12 +118,12 @@ def checked(attributes):
             counts = _check_array(name, attributes[name], shape, "iu", lengths)
             require((counts > 0).all(), f"{name} has values that are not above 0")
     for name in WEIGHTS:
-        require((attributes.get(name, np.ones(1)) > 0).all(), f"{name} has values that are not above 0")
+        require((attributes.get(name, np.zeros(1)) >= 0).all(), f"{name} has values below 0")
     squared_lengths = np.square(attributes["components_"], dtype=np.float64).sum(axis=1)
     require(np.allclose(squared_lengths, 1, atol=1e-3), "components_ has rows that are not of unit length")
 
-    vocabulary = attributes["vocabulary_"]
-    require(type(vocabulary) is dict, "vocabulary_ is not a dict")
+    require(isinstance(attributes["vocabulary_"], dict), "vocabulary_ is not a dict")
+    vocabulary = attributes["vocabulary_"] = dict(attributes["vocabulary_"])
     require(
         all(issubclass(kind, (str, Integral)) for kind in set(map(type, vocabulary))),
         "vocabulary_ has tokens that are neither strings nor integers",
@@ -88,7 +153,7 @@ def _check_training_state(state, n_tables, lengths):
     try:
         np.random.PCG64(0).state = state["rng_state"]
     except (KeyError, TypeError, ValueError) as error:
-        raise _damage_error("the state of the random generator is wrong") from error
+        raise InconsistentAttributesError("the state of the random generator is wrong") from error
 
 
 def _check_dropped(packed):
@@ -126,10 +191,6 @@ def _check_array(name, values, shape, kinds, lengths):
 
 
 def require(is_right, fault):
-    """Raise the error of a damaged vectorizer unless a condition holds."""
+    """Raise the error of inconsistent attributes unless a condition holds."""
     if not is_right:
-        raise _damage_error(fault)
-
-
-def _damage_error(fault):
-    return ValueError(f"the saved CBOWVectorizer is damaged, {fault}: restore the file, or fit again")
+        raise InconsistentAttributesError(fault)

@@ -1,9 +1,10 @@
 """The scikit-learn estimator: documents -> document vectors."""
 
 import os
-import sys
-import warnings
-from contextlib import suppress
+import reprlib
+from collections import UserDict
+from collections.abc import Mapping
+from contextlib import contextmanager, suppress
 from numbers import Integral, Real
 from typing import ClassVar, NamedTuple
 
@@ -21,7 +22,7 @@ from sk_cbow._blocks import (
 )
 from sk_cbow._checkpoint import SavedTraining, digest, read_checkpoint, write_checkpoint
 from sk_cbow._documents import token_lists, with_progress
-from sk_cbow._files import atomic_write, text_lines
+from sk_cbow._files import atomic_write, quoted, text_lines
 from sk_cbow._pooling import (
     count_document_frequency,
     document_term_matrices,
@@ -33,8 +34,28 @@ from sk_cbow._pooling import (
 )
 from sk_cbow._row_init import RowInit, as_mapping, rows_from_previous, rows_from_vectors
 from sk_cbow._similarity import analogy_score, most_similar, similarity_score
-from sk_cbow._state import FITTED_ATTRIBUTES, checked, require
-from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, encode_documents, pack_counts, read_corpus, unpack_counts
+from sk_cbow._state import (
+    COUNTS,
+    FITTED_ATTRIBUTES,
+    WEIGHTS,
+    InconsistentAttributesError,
+    attributes_of_rows,
+    attributes_of_vectors,
+    check_sizes,
+    checked,
+    require,
+)
+from sk_cbow._vocabulary import (
+    EMPTY_VOCABULARY,
+    Vocabulary,
+    encode_documents,
+    most_alike,
+    pack_counts,
+    read_corpus,
+    unpack_counts,
+)
+from sk_cbow._warnings import warn as _warn
+from sk_cbow._word_vectors import WordVectors
 
 # Minor versions whose pickles this version reads. If parameters or fitted attributes change, older ones are removed.
 READABLE_VERSIONS = ("0.1.",)
@@ -42,8 +63,6 @@ READABLE_VERSIONS = ("0.1.",)
 LARGEST_INT = 2**31 - 1  # of int32
 SMALLEST_FLOAT, LARGEST_FLOAT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 LARGEST_EXPONENT = 1000  # beyond it, all negative samples would be the same token, or an exponential would overflow
-
-CALLED_THROUGH = {"sk_cbow", "sklearn", "joblib"}  # packages that a warning's stack level skips
 
 # The parameters on which the result of training depends.
 TRAINING_PARAMETERS = (
@@ -149,12 +168,14 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         stop words, n-grams and so on. Without a callable, a missing value (None, NaN, pandas' NA) is a document without
         tokens.
 
-    init_vectors : dict, CBOWVectorizer, gensim model or KeyedVectors, or anything with ``in`` and ``[]``, default=None
+    init_vectors : WordVectors, dict, gensim model or KeyedVectors, anything with ``in`` and ``[]``, or None, \
+default=None
         Pretrained vectors of `vector_size` finite numbers, token -> vector, with which the vectors of these tokens are
         initialized; other tokens get small random vectors. In `partial_fit` and with ``warm_start=True``, tokens that
         already have vectors keep them, except with ``freeze_init=True``. With ``shared_embedding=False``, they
-        initialize the table of the context. Like all parameters, they are copied by `sklearn.base.clone` and are part
-        of a pickle.
+        initialize the table of the context. Those of a fitted vectorizer are `word_vectors`, those of a file
+        `sk_cbow.word2vec_format.load`. Like all parameters, they are part of a pickle, and are copied by
+        `sklearn.base.clone`, except for `WordVectors`, which clones share.
 
     freeze_init : bool, default=False
         Whether tokens in `init_vectors` keep those vectors during training (frozen) instead of being fine-tuned.
@@ -344,6 +365,32 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
+
+    def get_params(self, deep=True):
+        """Get the parameters of this vectorizer.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Has no effect, because no parameter is an estimator.
+
+        Returns
+        -------
+        params : dict
+            Parameter name -> value. A dict of `init_vectors` is returned as a copy that is printed in one line:
+            scikit-learn prints parameters in full, which takes minutes for a large dict of arrays.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sk_cbow import CBOWVectorizer
+        >>> CBOWVectorizer(8, init_vectors={"tea": np.zeros(8), "cup": np.ones(8)})
+        CBOWVectorizer(init_vectors=<dict of 2 vectors>, vector_size=8)
+        """
+        params = super().get_params(deep)
+        if isinstance(params["init_vectors"], (dict, UserDict)):
+            params["init_vectors"] = DictOfVectors.of(params["init_vectors"])
+        return params
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -558,8 +605,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         fitted = fitted_view(self)
         if not hasattr(fitted, "_training_state"):
             raise ValueError(
-                "this vectorizer was loaded from a file of vectors, which has no counts, so it cannot be trained "
-                "incrementally: pass it as init_vectors to a new CBOWVectorizer"
+                "this vectorizer was made of word vectors, without the state of training, so it cannot be trained "
+                "incrementally: pass init_vectors=vectorizer.word_vectors() to a new CBOWVectorizer"
             )
         has_two_tables = hasattr(fitted, "context_embeddings_")
         if self.vector_size != fitted._n_features_out or self.shared_embedding == has_two_tables:
@@ -700,6 +747,8 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 vocabulary if self.freeze_init else new, self.init_vectors, self.vector_size, freeze=self.freeze_init
             )
             row_inits[0].append(pretrained)
+            if not any(token in self.init_vectors for token in vocabulary):
+                _warn(_no_pretrained_token(vocabulary, self.init_vectors))
         return row_inits
 
     def _check_training(self, corpus, embeddings, loss_curve):
@@ -766,6 +815,13 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             If `fit` was not called before.
         TypeError
             As in `fit`.
+        ValueError
+            If fitted attributes were changed and do not belong together any more.
+
+        Warns
+        -----
+        UserWarning
+            If the documents have 20 tokens or more, and none of them is known.
 
         Examples
         --------
@@ -837,6 +893,152 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         fitted = fitted_view(self)
         return most_similar(positive, negative, topn, fitted.vocabulary_, fitted.embeddings_)
+
+    def word_vectors(self):
+        """Return the word vectors as a read-only mapping, which is no estimator.
+
+        It can be `init_vectors` of another vectorizer, whereas scikit-learn would clone, and so unfit, a vectorizer.
+
+        Returns
+        -------
+        word_vectors : WordVectors
+            Token -> vector, in the order of `vocabulary_`. It shares the memory of `embeddings_`.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+
+        Examples
+        --------
+        >>> from sk_cbow import CBOWVectorizer
+        >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
+        >>> vectorizer.word_vectors()
+        WordVectors(n_tokens=6, vector_size=8)
+        """
+        fitted = fitted_view(self)
+        return WordVectors(fitted.vocabulary_, fitted.embeddings_)
+
+    @classmethod
+    def from_vectors(cls, word_vectors, **parameters):
+        """Make a fitted vectorizer of word vectors, to use them without training.
+
+        In a pipeline that is cloned, as in cross-validation, wrap it in `sklearn.frozen.FrozenEstimator`; a clone of
+        the vectorizer itself is not fitted.
+
+        Parameters
+        ----------
+        word_vectors : WordVectors
+            Their number and length become those of `embeddings_`. All tokens have weight 1.
+        **parameters
+            Parameters of the vectorizer, such as `analyzer`.
+
+        Returns
+        -------
+        vectorizer : CBOWVectorizer
+            Fitted. It has no counts of tokens, and so no `partial_fit`.
+
+        Raises
+        ------
+        TypeError
+            If `word_vectors` is not a `WordVectors`.
+
+        Examples
+        --------
+        >>> from sk_cbow import CBOWVectorizer, WordVectors
+        >>> word_vectors = WordVectors(["tea", "milk"], [[1, 0, 0], [0, 1, 0]])
+        >>> vectorizer = CBOWVectorizer.from_vectors(word_vectors, analyzer="word")
+        >>> vectorizer.transform(["Tea and milk"])
+        array([[0.5, 0.5, 0. ]], dtype=float32)
+        """
+        if not isinstance(word_vectors, WordVectors):
+            raise TypeError(
+                f"word_vectors is the {type(word_vectors).__name__} {reprlib.repr(word_vectors)}: pass "
+                "WordVectors(tokens, vectors), or what sk_cbow.word2vec_format.load returns"
+            )
+        vectorizer = cls(**{"vector_size": word_vectors.vectors.shape[1]} | parameters)
+        vars(vectorizer).update(attributes_of_vectors(word_vectors))
+        return vectorizer
+
+    def with_vectors(self, vectors):
+        """Return a vectorizer with other vectors for the same tokens, such as vectors reduced by PCA.
+
+        Parameters
+        ----------
+        vectors : array-like of shape (n_tokens, new_vector_size)
+            In the order of `vocabulary_`; finite numbers.
+
+        Returns
+        -------
+        vectorizer : CBOWVectorizer
+            Fitted, with the same weights and counts of tokens. It removes no components, because these belong to the
+            old vectors, and has no `partial_fit`. This vectorizer stays as it is.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If `vectors` does not have one row of finite numbers for each token.
+
+        Examples
+        --------
+        >>> from sk_cbow import CBOWVectorizer
+        >>> from sklearn.decomposition import PCA
+        >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
+        >>> reduced = PCA(2).fit_transform(vectorizer.embeddings_)
+        >>> vectorizer.with_vectors(reduced).transform(documents).shape
+        (100, 2)
+        """
+        fitted = fitted_view(self)
+        attributes = vars(fitted)
+        of_tokens = {name: attributes[name] for name in WEIGHTS | COUNTS if name in attributes}
+        replaced = attributes_of_vectors(WordVectors(fitted.vocabulary_, vectors)) | of_tokens
+        others = {name: value for name, value in attributes.items() if name not in FITTED_ATTRIBUTES}
+        return _with_attributes(type(self), others | replaced | {"vector_size": replaced["embeddings_"].shape[1]})
+
+    def drop(self, tokens):
+        """Return a vectorizer without some tokens, such as stop words or discontinued items.
+
+        Parameters
+        ----------
+        tokens : token or iterable of tokens
+            Tokens of `vocabulary_`.
+
+        Returns
+        -------
+        vectorizer : CBOWVectorizer
+            Fitted; the vectors and weights of the other tokens are the same. In `partial_fit`, a dropped token is a new
+            one. This vectorizer stays as it is.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        KeyError
+            If a token is not in the vocabulary.
+        ValueError
+            If no token would be left.
+
+        Examples
+        --------
+        >>> from sk_cbow import CBOWVectorizer
+        >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
+        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
+        >>> list(vectorizer.drop(["cup", "wheel"]).vocabulary_)
+        ['tea', 'milk', 'car', 'road']
+        """
+        fitted = fitted_view(self)
+        is_kept = np.ones(len(fitted.vocabulary_), bool)
+        for token in [tokens] if isinstance(tokens, (str, Integral)) else tokens:
+            if token not in fitted.vocabulary_:
+                raise KeyError(f"the token {quoted(token)} is not in the vocabulary: leave it out")
+            is_kept[fitted.vocabulary_[token]] = False
+        if not is_kept.any():
+            raise ValueError(f"tokens are all {len(is_kept)} of the vocabulary: keep at least one")
+        return _with_attributes(type(self), attributes_of_rows(vars(fitted), np.flatnonzero(is_kept)))
 
     def similarity_score(
         self, path, *, delimiter=None, restrict_vocab=300_000, case_insensitive=True, dummy4unknown=False
@@ -984,7 +1186,9 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def __getstate__(self):
         from sk_cbow import __version__
 
-        return super().__getstate__() | {"_sk_cbow_version": __version__}
+        with _consistent():
+            state = checked(super().__getstate__())
+        return state | {"_sk_cbow_version": __version__}
 
     def __setstate__(self, state):
         state = dict(state) if isinstance(state, dict) else {}
@@ -996,11 +1200,16 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"this CBOWVectorizer was saved by sk_cbow {version or 'before 0.1'}, which sk_cbow {__version__} "
                 "cannot read: load it with the version that saved it, or fit again"
             )
-        state = checked(state)
-        missing = set(self._get_param_names()) - state.keys()
-        require(not missing, f"{', '.join(sorted(missing))} is missing")
-        for name in state:
-            require(not hasattr(type(self), name), f"{name} is not an attribute of an instance")
+        try:
+            state = checked(state)
+            missing = set(self._get_param_names()) - state.keys()
+            require(not missing, f"{', '.join(sorted(missing))} is missing")
+            for name in state:
+                require(not hasattr(CBOWVectorizer, name), f"{name} is not an attribute of an instance")
+        except InconsistentAttributesError as error:
+            raise ValueError(
+                f"the saved {type(self).__name__} is damaged, {error}: restore the file, or fit again"
+            ) from None
         super().__setstate__(state)
 
     def __sklearn_tags__(self):
@@ -1014,17 +1223,53 @@ def fitted_view(vectorizer):
     """Make a shallow copy of a fitted vectorizer, whose attributes come from one fit.
 
     Another thread may fit the vectorizer itself at any time.
+
+    Raises
+    ------
+    NotFittedError
+        If the vectorizer is not fitted.
+    ValueError
+        If attributes were changed and do not belong together any more.
     """
     check_is_fitted(vectorizer)
-    return _with_attributes(type(vectorizer), vars(vectorizer).copy())
+    attributes = vars(vectorizer).copy()
+    with _consistent():
+        check_sizes(attributes)
+    return _with_attributes(type(vectorizer), attributes)
 
 
-def _warn(message):
-    """Issue a warning at the line of user code that called `fit`, maybe through functions of scikit-learn."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in CALLED_THROUGH:
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, stacklevel=level)
+@contextmanager
+def _consistent():
+    try:
+        yield
+    except InconsistentAttributesError as error:
+        raise ValueError(
+            f"the fitted attributes do not belong together, {error}: assign all of one fit, or use drop(tokens) to "
+            "remove tokens and with_vectors(vectors) to replace vectors"
+        ) from None
+
+
+class DictOfVectors(dict):
+    """A dict that is printed in one line."""
+
+    @classmethod
+    def of(cls, mapping):
+        return mapping if isinstance(mapping, cls) else cls(mapping)
+
+    def __repr__(self):
+        return f"<dict of {len(self)} vectors>"
+
+
+def _no_pretrained_token(vocabulary, init_vectors):
+    message = "init_vectors has no vector for any token of the documents"
+    pretrained = getattr(init_vectors, "key_to_index", init_vectors)  # gensim's KeyedVectors
+    if not isinstance(pretrained, Mapping) or not pretrained:
+        return f"{message}, such as {quoted(next(iter(vocabulary)))}: compare their tokens"
+    token, other = most_alike(vocabulary, pretrained)
+    return (
+        f"{message}: for example, the documents have {quoted(token)}, and init_vectors has {quoted(other)}; tokens "
+        "match only if their type and their case are the same"
+    )
 
 
 def _plain(value):

@@ -17,12 +17,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sk_cbow._files import quoted
+from sk_cbow._warnings import warn
+
 # Read, encoded and averaged at a time: enough that the overhead of NumPy's calls is small, and about 30 MB.
 DOCUMENTS_AT_A_TIME, TOKENS_AT_A_TIME = 2**12, 2**18
 BYTES_PER_TOKEN = 4  # int32
 # A quarter of a billion tokens; a larger corpus is kept in a temporary file. Training reads documents in random order,
 # which is fastest in memory, and a machine that holds TensorFlow and large tables can hold this, too.
 BYTES_IN_MEMORY = 2**30
+MANY_TOKENS = 20  # if none of so many is known, the tokens are probably of another kind
+TOKENS_TO_COMPARE = 1000  # with the vocabulary, for an example of what differs
 UNKNOWN = np.iinfo(np.int32).min  # as a row; unlike -1, it raises an IndexError if it is used by mistake
 
 
@@ -323,9 +328,40 @@ def encode_documents(documents, vocabulary):
         Document d of the chunk is ``rows[offsets[d]:offsets[d + 1]]``.
     is_complete : bool
         False if the last document of the chunk continues as the first one of the next.
+
+    Warns
+    -----
+    UserWarning
+        If there are `MANY_TOKENS` or more, and none is known; it names a token of each side.
     """
+    n_tokens, n_known, unknown = 0, 0, []
     for tokens, offsets, is_complete in _chunks(documents):
-        yield *_drop_unknown(_rows_of(tokens, vocabulary), offsets), is_complete
+        n_tokens += len(tokens)
+        rows, offsets = _drop_unknown(_rows_of(tokens, vocabulary), offsets)
+        n_known += len(rows)
+        if not n_known:
+            unknown = unknown or tokens[:TOKENS_TO_COMPARE]
+        yield rows, offsets, is_complete
+    if n_tokens >= MANY_TOKENS and not n_known:
+        token, other = most_alike(unknown, vocabulary)
+        warn(
+            f"none of the {n_tokens} tokens of these documents is in the vocabulary, so all document vectors are zero: "
+            f"for example, the documents have {quoted(token)}, and the vocabulary has {quoted(other)}; tokens match "
+            "only if their type and their case are the same"
+        )
+
+
+def most_alike(tokens, vocabulary):
+    """Return a token of each side: two that differ only in type or case, or if there are none, the first of each."""
+    folded = {_folded(token): token for token in reversed(list(vocabulary))}
+    for token in tokens:
+        if _folded(token) in folded:
+            return token, folded[_folded(token)]
+    return next(iter(tokens)), next(iter(vocabulary))
+
+
+def _folded(token):
+    return quoted(token).strip("'\"").casefold()
 
 
 def _chunks(documents):

@@ -20,7 +20,7 @@ from numbers import Integral
 import numpy as np
 
 from sk_cbow._files import RereadableFile, atomic_write, numbered_lines, open_for_reading, quoted
-from sk_cbow._vectorizer import CBOWVectorizer, fitted_view
+from sk_cbow._word_vectors import WordVectors
 
 BYTES_AT_A_TIME = 2**20
 # Limits of both `save` and `load`, which bound the memory that reading a damaged file takes.
@@ -41,8 +41,8 @@ def save(vectorizer, path, binary=False):
 
     Parameters
     ----------
-    vectorizer : CBOWVectorizer
-        Fitted. Its vectors are written in the order of `vocabulary_`, integer tokens as text.
+    vectorizer : CBOWVectorizer or WordVectors
+        Fitted. Its vectors are written in the order of its vocabulary, integer tokens as text.
     path : str or path-like
         File to write; it is compressed if its name ends in ``.gz``. An existing file is replaced when the new one is
         complete; its mode and, where permitted, its owner are kept. A symbolic link stays a link. Pipes and devices,
@@ -69,23 +69,25 @@ def save(vectorizer, path, binary=False):
     >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
     >>> word2vec_format.save(vectorizer, "vectors.txt.gz")
     >>> loaded = word2vec_format.load("vectors.txt.gz")
-    >>> bool((loaded.embeddings_ == vectorizer.embeddings_).all())
+    >>> bool((loaded.vectors == vectorizer.embeddings_).all())
     True
     """
-    fitted = fitted_view(vectorizer)
-    with np.errstate(over="ignore"):  # infinite values are an error below
-        embeddings = np.asarray(fitted.embeddings_, "<f4")
-    _check_writable(fitted.vocabulary_, embeddings)
+    word_vectors = vectorizer if isinstance(vectorizer, WordVectors) else vectorizer.word_vectors()
+    vectors = np.asarray(word_vectors.vectors, "<f4")
+    _check_writable(word_vectors, vectors.shape[1])
     if binary:
-        _check_binary(fitted.vocabulary_, embeddings)
+        _check_binary(word_vectors, vectors)
     with atomic_write(path) as file:
-        file.write(b"%d %d\n" % embeddings.shape)
-        for row in _encode_rows(fitted.vocabulary_, embeddings, binary):
+        file.write(b"%d %d\n" % vectors.shape)
+        for row in _encode_rows(word_vectors, vectors, binary):
             file.write(row)
 
 
-def load(path, binary=None, *, limit=None):
-    """Read word vectors of this or another library into a vectorizer that can transform documents.
+def load(path, binary=None, *, limit=None, token_type=str):
+    """Read word vectors of this or another library.
+
+    They can be the `init_vectors` of a `CBOWVectorizer`. `CBOWVectorizer.from_vectors` makes a vectorizer of them that
+    transforms documents.
 
     Parameters
     ----------
@@ -99,29 +101,33 @@ def load(path, binary=None, *, limit=None):
         Maximum number of vectors to read from the beginning; in most files, the most frequent tokens come first. None
         reads all.
 
+    token_type : {str, int}, default=str
+        Files contain tokens as text. With int, they become integers, such as ids of items.
+
     Returns
     -------
-    vectorizer : CBOWVectorizer
-        Its `embeddings_` are the vectors of the file, in the same order. All tokens have weight 1. It has no counts of
-        tokens, and so no `partial_fit`.
+    word_vectors : WordVectors
+        The vectors of the file, in the same order.
 
     Raises
     ------
     ValueError
         If the file has fewer or more rows than its first line says; if a row does not consist of a token and the right
-        number of finite numbers; if a token occurs twice, is not UTF-8 or is too long; if `limit` is below 1. The
-        message names the location.
+        number of finite numbers; if a token occurs twice, is not UTF-8, is too long or, with ``token_type=int``, is not
+        an integer; if `limit` is below 1. The message names the location.
     TypeError
-        If `limit` is not an integer.
+        If `limit` is not an integer, or `token_type` neither str nor int.
 
     Examples
     --------
     >>> from pathlib import Path
-    >>> from sk_cbow import word2vec_format
+    >>> from sk_cbow import CBOWVectorizer, word2vec_format
     >>> content = "2 3\\ntea 1 0 0\\nmilk 0 1 0\\n"
     >>> _ = Path("vectors.txt").write_text(content)
-    >>> vectorizer = word2vec_format.load("vectors.txt")
-    >>> vectorizer.transform([["tea", "and", "milk"]])
+    >>> loaded = word2vec_format.load("vectors.txt")
+    >>> loaded["tea"]
+    array([1., 0., 0.], dtype=float32)
+    >>> CBOWVectorizer.from_vectors(loaded).transform([["tea", "and", "milk"]])
     array([[0.5, 0.5, 0. ]], dtype=float32)
     """
     path = os.fsdecode(path)
@@ -131,19 +137,16 @@ def load(path, binary=None, *, limit=None):
         if limit < 1:
             raise ValueError(f"limit={limit} leaves no vectors to read: pass a number above 0, or None for all")
         limit = min(int(limit), sys.maxsize)
+    if token_type not in (str, int):
+        raise TypeError(f"token_type={token_type!r} is neither str nor int: pass one of these types")
     with open_for_reading(path) as file:
-        vocabulary, embeddings = _read(file, path, binary, limit)
-    vectorizer = CBOWVectorizer(vector_size=embeddings.shape[1])
-    vectorizer.vocabulary_ = vocabulary
-    vectorizer.embeddings_ = embeddings
-    vectorizer.token_weights_ = np.ones(len(vocabulary), np.float32)
-    vectorizer.components_ = np.empty((0, embeddings.shape[1]), np.float32)
-    return vectorizer
+        return WordVectors(*_read(file, path, binary, limit, token_type))
 
 
-def _check_writable(vocabulary, embeddings):
+def _check_writable(word_vectors, vector_size):
     remedy = "give it another name in the documents, or save by pickle"
-    for row, token in enumerate(vocabulary):
+    row_of_text = {}
+    for row, token in enumerate(word_vectors):
         where = f"(row {row})"
         try:
             text = str(token)
@@ -156,27 +159,19 @@ def _check_writable(vocabulary, embeddings):
             raise ValueError(f"token {quoted(token)} {where} is empty or holds a space or a line break: {remedy}")
         if len(encoded) > MAX_TOKEN_BYTES:
             raise ValueError(f"token {quoted(token)} {where} has more than {MAX_TOKEN_BYTES} bytes: {remedy}")
-        other = vocabulary.get(text, row)  # for example, 7 and "7"
-        if other != row:
-            raise ValueError(
-                f"tokens in rows {min(row, other)} and {max(row, other)} are both written {quoted(text)}: {remedy}"
-            )
-    if embeddings.shape[1] > MAX_VECTOR_SIZE:
+        other = row_of_text.setdefault(text, row)
+        if other != row:  # for example, 7 and "7"
+            raise ValueError(f"tokens in rows {other} and {row} are both written {quoted(text)}: {remedy}")
+    if vector_size > MAX_VECTOR_SIZE:
         raise ValueError(
-            f"embeddings_ has the shape {embeddings.shape}: word2vec files hold vectors of at most {MAX_VECTOR_SIZE} "
-            "numbers; save by pickle"
+            f"vectors have {vector_size} numbers, and word2vec files at most {MAX_VECTOR_SIZE}: save by pickle"
         )
-    not_finite = _rows_not_finite(embeddings)
-    if not_finite.size:
-        row = not_finite[0]
-        token = quoted(list(vocabulary)[row])
-        raise ValueError(f"the vector of token {token} (row {row}) is not finite as 32-bit numbers: fit again")
 
 
-def _check_binary(vocabulary, embeddings):
+def _check_binary(word_vectors, vectors):
     """Check that `load` will recognize the rows as binary, with the same test of the same bytes."""
-    vector_size, beginning = embeddings.shape[1], bytearray()
-    for row in _encode_rows(vocabulary, embeddings, binary=True):
+    vector_size, beginning = vectors.shape[1], bytearray()
+    for row in _encode_rows(word_vectors, vectors, binary=True):
         beginning += row
         if len(beginning) >= BYTES_AT_A_TIME + _max_line_bytes(vector_size):  # `load` tests no more
             break
@@ -187,9 +182,9 @@ def _check_binary(vocabulary, embeddings):
         )
 
 
-def _encode_rows(vocabulary, embeddings, binary):
-    numbers_as_text = b" ".join([b"%.9g"] * embeddings.shape[1])
-    for token, vector in zip(vocabulary, embeddings, strict=True):
+def _encode_rows(tokens, vectors, binary):
+    numbers_as_text = b" ".join([b"%.9g"] * vectors.shape[1])
+    for token, vector in zip(tokens, vectors, strict=True):
         numbers = vector.tobytes() if binary else numbers_as_text % tuple(vector.tolist())
         yield str(token).encode() + b" " + numbers + b"\n"
 
@@ -204,7 +199,7 @@ def _rows_not_finite(embeddings):
         return np.flatnonzero(~(np.isfinite(embeddings.max(axis=1)) & np.isfinite(embeddings.min(axis=1))))
 
 
-def _read(file, path, binary, limit):
+def _read(file, path, binary, limit, token_type):
     n_rows, vector_size = _header(file, path)
     if n_rows is None and binary:
         raise ValueError(f"{path} does not begin with the number of vectors and their length: pass binary=False")
@@ -213,13 +208,13 @@ def _read(file, path, binary, limit):
     unit, rows = "line", _text_rows(file, path, vector_size, first_line=1 if n_rows is None else 2)
     if binary:
         unit, rows = "vector", _binary_rows(file, path, vector_size)
-    vocabulary, embeddings = _collect_rows(itertools.islice(rows, limit), unit, path, n_rows, vector_size)
+    tokens, vectors = _collect_rows(itertools.islice(rows, limit), unit, path, n_rows, vector_size, token_type)
     n_expected = n_rows if limit is None else min(n_rows or 0, limit)
-    if n_expected is not None and len(vocabulary) < n_expected:
+    if n_expected is not None and len(tokens) < n_expected:
         raise ValueError(
-            f"{path} ends after {len(vocabulary)} of the {n_rows} vectors declared in line 1: download it again"
+            f"{path} ends after {len(tokens)} of the {n_rows} vectors declared in line 1: download it again"
         )
-    return vocabulary, embeddings
+    return tokens, vectors
 
 
 def _header(file, path):
@@ -280,14 +275,14 @@ def _is_binary(file, vector_size):
     return CONTROL_CHARACTERS.search(numbers) is not None
 
 
-def _collect_rows(rows, unit, path, n_rows, vector_size):
+def _collect_rows(rows, unit, path, n_rows, vector_size, token_type):
     """Collect rows of (number of the line or vector, encoded token, bytes of the vector)."""
 
     def location(number):
         return f"{unit} {number} of {path}"
 
     # These grow in place, whereas stacking arrays would take twice the memory.
-    vocabulary, numbers, values = {}, array("q"), bytearray()
+    row_of, numbers, values = {}, array("q"), bytearray()
     for number, encoded, vector in rows:
         row = len(numbers)
         if row == n_rows:
@@ -295,21 +290,25 @@ def _collect_rows(rows, unit, path, n_rows, vector_size):
                 f"{path} continues at {unit} {number}, after the {n_rows} vectors declared in line 1: fix line 1"
             )
         try:
-            token = encoded.decode()
+            token = token_type(encoded.decode())
         except UnicodeDecodeError:
             raise ValueError(
                 f"{location(number)} has the token {quoted(encoded)}, which is not UTF-8: convert the file"
             ) from None
-        if vocabulary.setdefault(token, row) != row:
-            other = location(numbers[vocabulary[token]])
+        except ValueError:
+            raise ValueError(
+                f"{location(number)} has the token {quoted(encoded)}, which is not an integer: pass token_type=str"
+            ) from None
+        if row_of.setdefault(token, row) != row:
+            other = location(numbers[row_of[token]])
             raise ValueError(f"{location(number)} has the token {quoted(token)}, like {other}: remove one of them")
         numbers.append(number)
         values += vector
-    embeddings = np.frombuffer(values, "<f4").reshape(-1, vector_size).astype(np.float32, copy=False)
-    for row in _rows_not_finite(embeddings)[:1]:
-        token = quoted(list(vocabulary)[row])
+    vectors = np.frombuffer(values, "<f4").reshape(-1, vector_size).astype(np.float32, copy=False)
+    for row in _rows_not_finite(vectors)[:1]:
+        token = quoted(list(row_of)[row])
         raise ValueError(f"{location(numbers[row])}, the vector of {token}, has numbers that are not finite: remove it")
-    return vocabulary, embeddings
+    return list(row_of), vectors
 
 
 def _text_rows(file, path, vector_size, first_line):

@@ -160,7 +160,7 @@ def test_a_fitted_vectorizer_needs_no_cluster(two_topics, bag, expected, tmp_pat
     assert all(local.get_params()[name] == expected.get_params()[name] for name in shared)
     np.testing.assert_array_equal(local.transform(documents), vectors)
     word2vec_format.save(expected, tmp_path / "vectors.bin", binary=True)
-    np.testing.assert_array_equal(word2vec_format.load(tmp_path / "vectors.bin").embeddings_, expected.embeddings_)
+    np.testing.assert_array_equal(word2vec_format.load(tmp_path / "vectors.bin").vectors, expected.embeddings_)
     assert local.partial_fit(documents).n_iter_ == expected.n_iter_ + local.epochs
 
 

@@ -233,10 +233,10 @@ def test_threads_and_processes_that_save_to_one_path_leave_one_complete_file(tmp
     try:
         while any(process.poll() is None for process in processes) and not errors:
             loaded = word2vec_format.load(path)
-            number = int(loaded.embeddings_[0, 0])
-            assert list(loaded.vocabulary_) == [f"{number}_{row}" for row in range(50)]
-            assert loaded.embeddings_.shape == (50, 20)
-            assert (loaded.embeddings_ == number).all()
+            number = int(loaded.vectors[0, 0])
+            assert list(loaded) == [f"{number}_{row}" for row in range(50)]
+            assert loaded.vectors.shape == (50, 20)
+            assert (loaded.vectors == number).all()
             numbers.add(number)
     finally:
         stop.set()

@@ -101,21 +101,52 @@ def test_documents_of_huge_vectors_are_finite(quick):
 
 
 def test_vectors_may_come_from_a_vectorizer_or_a_gensim_model(quick):
-    other = CBOWVectorizer(**quick).fit(FIRST)
-    expected = dict(zip(other.vocabulary_, other.embeddings_, strict=True))
+    word_vectors = CBOWVectorizer(**quick).fit(FIRST).word_vectors()
     model = Word2Vec(FIRST, vector_size=8, min_count=1, epochs=1)
-    for init_vectors, vectors in ((other, expected), (model, model.wv)):
+    for init_vectors, vectors in ((word_vectors, word_vectors), (model, model.wv)):
         vectorizer = CBOWVectorizer(**quick, init_vectors=init_vectors, freeze_init=True).fit(FIRST)
         for token, row in vectorizer.vocabulary_.items():
             np.testing.assert_array_equal(vectorizer.embeddings_[row], vectors[token])
 
 
-@pytest.mark.parametrize(
-    "init_vectors", ["/data/tea.txt", np.ones((6, 8)), [1.0], 3, CBOWVectorizer(), pd.DataFrame({"tea": [1.0]})]
-)
+@pytest.mark.parametrize("init_vectors", ["/data/tea.txt", np.ones((6, 8)), [1.0], 3, pd.DataFrame({"tea": [1.0]})])
 def test_init_vectors_without_tokens_are_an_error(quick, init_vectors):
-    with pytest.raises(TypeError, match=r"(?s)init_vectors is .*, which does not map .*: pass a dict, a fitted C"):
+    with pytest.raises(TypeError, match=r"(?s)init_vectors is .*, which does not map .*: pass WordVectors, a d"):
         CBOWVectorizer(**quick, init_vectors=init_vectors).fit(FIRST)
+
+
+def test_an_estimator_as_init_vectors_is_an_error_because_clones_are_not_fitted(quick):
+    vectorizer = CBOWVectorizer(**quick).fit(FIRST)
+    for init_vectors in (vectorizer, CBOWVectorizer()):
+        with pytest.raises(TypeError, match=r"the estimator CBOWVectorizer, .* pass init_vectors=.*word_vectors\(\)"):
+            CBOWVectorizer(**quick, init_vectors=init_vectors).fit(FIRST)
+
+
+def test_a_warning_says_that_init_vectors_match_no_token(quick):
+    keyed_vectors = KeyedVectors(8)
+    keyed_vectors.add_vectors(["Road", "Tea"], np.ones((2, 8)))
+
+    class OnlyLookUp:
+        def __contains__(self, token):
+            return False
+
+        def __getitem__(self, token):
+            raise KeyError(token)
+
+    alike = r"the documents have '(tea|road)', and init_vectors has '(Tea|Road)'; tokens match only if"
+    for init_vectors, message in (
+        (given(["Tea", "Road"]), alike),
+        (keyed_vectors, alike),
+        (given(["Berlin"]), r"the documents have '\w+', and init_vectors has 'Berlin'"),
+        ({}, r"such as '\w+': compare"),
+        (OnlyLookUp(), r"such as '\w+': compare"),
+    ):
+        with pytest.warns(UserWarning, match=message) as caught:
+            CBOWVectorizer(**quick, init_vectors=init_vectors).fit(FIRST)
+        assert [warning.filename for warning in caught] == [__file__]
+    # New tokens without pretrained vectors are no reason for a warning if others have them.
+    vectorizer = CBOWVectorizer(**quick, init_vectors=given(["tea"])).fit(FIRST)
+    vectorizer.partial_fit([["unheard", "unseen"]] * 9)
 
 
 def test_freeze_init_applies_to_the_calls_in_which_it_is_set(quick):
@@ -270,13 +301,12 @@ def test_sizes_may_not_change(quick, parameters, how):
     assert pickle.dumps(vectorizer.embeddings_) == before
 
 
-def test_vectors_of_a_file_cannot_be_trained_incrementally(fitted, tmp_path):
-    from sk_cbow import word2vec_format
-
-    word2vec_format.save(fitted, tmp_path / "vectors.txt")
-    loaded = word2vec_format.load(tmp_path / "vectors.txt")
-    with pytest.raises(ValueError, match=r"loaded from a file of vectors, .* pass it as init_vectors"):
-        loaded.partial_fit(FIRST)
+def test_word_vectors_cannot_be_trained_incrementally(fitted):
+    for vectorizer in (CBOWVectorizer.from_vectors(fitted.word_vectors()), fitted.with_vectors(fitted.embeddings_)):
+        with pytest.raises(
+            ValueError, match=r"made of word vectors, .* pass init_vectors=vectorizer\.word_vectors\(\)"
+        ):
+            vectorizer.partial_fit(FIRST)
 
 
 # warm_start

@@ -1,5 +1,6 @@
 """Saving and loading, in other processes, versions and threads."""
 
+import collections
 import copy
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -129,7 +130,7 @@ DAMAGES = {
     "objects": damaged(embeddings_=lambda embeddings: embeddings.astype(object)),
     "too few weights": damaged(token_weights_=lambda weights: weights[1:]),
     "weights of nan": damaged(token_weights_=lambda weights: weights * np.nan),
-    "weights of 0": damaged(token_weights_=lambda weights: weights * 0),
+    "weights below 0": damaged(token_weights_=lambda weights: -weights),
     "too few counts": damaged(token_counts_=lambda counts: counts[1:]),
     "components of another length": damaged(components_=lambda components: np.ones((1, 7), np.float32)),
     "state of Adagrad for too few tokens": damaged(
@@ -170,25 +171,96 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_a_damaged_state_is_an_error_with_every_loader(damage, fitted):
+def test_a_damaged_state_is_an_error_with_every_loader(damage, fitted, monkeypatch):
+    state = damage(fitted.__getstate__())
     with pytest.raises(ValueError, match=r"the saved CBOWVectorizer is damaged, .*: restore the file, or fit again"):
-        CBOWVectorizer().__setstate__(damage(fitted.__getstate__()))
-    harmful = copy.copy(fitted)
-    vars(harmful).clear()
-    vars(harmful).update(damage(fitted.__getstate__()))
-    vars(harmful).pop("_sk_cbow_version")
+        CBOWVectorizer().__setstate__(state)
+    with monkeypatch.context() as patch:  # a file that this library would not write
+        patch.setattr(CBOWVectorizer, "__getstate__", lambda self: state)
+        pickled, dumped = pickle.dumps(fitted), skops.io.dumps(fitted)
     with pytest.raises(ValueError, match="is damaged"):
-        pickle.loads(pickle.dumps(harmful))
+        pickle.loads(pickled)
     with pytest.raises(ValueError, match="is damaged"):
-        skops.io.loads(skops.io.dumps(harmful), trusted=["sk_cbow._vectorizer.CBOWVectorizer"])
+        skops.io.loads(dumped, trusted=["sk_cbow._vectorizer.CBOWVectorizer"])
 
 
 @pytest.mark.parametrize("row", [12, 10**6, -1, -2])
 def test_a_vocabulary_that_was_set_by_hand_cannot_crash_transform(row, fitted):
     vectorizer = copy.copy(fitted)
-    vectorizer.vocabulary_ = fitted.vocabulary_ | {"x": row}
+    first, *others = fitted.vocabulary_
+    vectorizer.vocabulary_ = {first: row} | {token: fitted.vocabulary_[token] for token in others}
     with pytest.raises(ValueError, match=r"vocabulary_ has rows from .*, but embeddings_ has 0 to 11: take both from"):
-        vectorizer.transform([["tea", "x"] * 1000])
+        vectorizer.transform([[first, others[0]] * 1000])
+
+
+def changed(**changes):
+    def change(vectorizer):
+        for name, value in changes.items():
+            setattr(vectorizer, name, value(getattr(vectorizer, name)))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed(embeddings_=lambda embeddings: embeddings[:, :2]),  # as by PCA
+        changed(embeddings_=lambda embeddings: embeddings[:-1]),
+        changed(embeddings_=lambda embeddings: embeddings[0]),
+        lambda vectorizer: vectorizer.vocabulary_.pop("tea"),
+        lambda vectorizer: vectorizer.vocabulary_.update({"x": vectorizer.vocabulary_.pop("tea")}),
+        changed(token_weights_=lambda weights: weights[1:]),
+        changed(token_counts_=lambda counts: counts[1:]),
+        changed(components_=lambda components: components[:, 1:]),
+    ],
+)
+def test_changed_attributes_that_do_not_belong_together_are_an_error_at_once(change, fitted):
+    vectorizer = copy.deepcopy(fitted)
+    change(vectorizer)
+    for use in (
+        lambda: vectorizer.transform([["tea"]]),
+        lambda: vectorizer.most_similar("car"),
+        vectorizer.word_vectors,
+        lambda: vectorizer.partial_fit([["tea", "car"]] * 9),
+        lambda: pickle.dumps(vectorizer),
+        lambda: joblib.hash(vectorizer),
+    ):
+        with pytest.raises(ValueError, match=r"do not belong together, .*use drop\(tokens\) .* and with_vectors\(vec"):
+            use()
+
+
+def test_rows_in_another_order_are_an_error_when_saving(fitted):
+    vectorizer = copy.deepcopy(fitted)
+    first, second, *_ = vectorizer.vocabulary_
+    vectorizer.vocabulary_ |= {first: 1, second: 0}
+    with pytest.raises(ValueError, match="do not belong together, vocabulary_ does not have the rows 0 to 11 in inc"):
+        pickle.dumps(vectorizer)
+
+
+def test_an_ordered_dict_is_saved_as_a_dict(fitted):
+    vectorizer = copy.copy(fitted)
+    vectorizer.vocabulary_ = collections.OrderedDict(fitted.vocabulary_)
+    read = pickle.loads(pickle.dumps(vectorizer))
+    assert type(read.vocabulary_) is dict
+    assert read.vocabulary_ == fitted.vocabulary_
+
+
+def test_a_weight_of_zero_drops_a_token_from_averages(fitted):
+    vectorizer = copy.copy(fitted)
+    vectorizer.token_weights_ = np.where(np.arange(12) == fitted.vocabulary_["tea"], 0, 1).astype(np.float32)
+    vectorizer = pickle.loads(pickle.dumps(vectorizer))
+    documents = [["tea", "milk", "tea"], ["tea"], ["car"]]
+    np.testing.assert_array_equal(vectorizer.transform(documents), fitted.transform([["milk"], [], ["car"]]))
+
+
+class WithLanguage(CBOWVectorizer):
+    language = "en"
+
+
+def test_a_subclass_may_have_attributes_of_its_own(two_topics, small):
+    vectorizer = WithLanguage(**small).fit(two_topics[0])
+    vectorizer.language = "de"
+    assert pickle.loads(pickle.dumps(vectorizer)).language == copy.deepcopy(vectorizer).language == "de"
 
 
 @pytest.mark.parametrize("name", ["embeddings_", "components_", "token_weights_"])

@@ -1,6 +1,9 @@
 """scikit-learn's own checks, on a subclass that reads numeric rows as documents, and what they do not test."""
 
+import collections
 import copy
+import pickle
+from functools import partial
 
 import joblib
 import numpy as np
@@ -8,11 +11,14 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn
+from gensim.models import FastText, Word2Vec
+from keras.callbacks import EarlyStopping, History
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 it makes HalvingGridSearchCV importable
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
@@ -21,7 +27,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sk_cbow import CBOWVectorizer
+from sk_cbow import CBOWVectorizer, WordVectors, word2vec_format
 
 
 class NumericRows(CBOWVectorizer):
@@ -258,6 +264,131 @@ def test_searches_in_two_processes(search, two_topics, small):
     # Results in the worker processes are identical to those in this one.
     alone = clone(pipeline).set_params(**found.best_params_).fit(ragged, topics)
     np.testing.assert_array_equal(found.best_estimator_[0].embeddings_, alone[0].embeddings_)
+
+
+def upper_words(text):
+    return text.upper().split()
+
+
+def stop_early():
+    return [EarlyStopping("loss", min_delta=10)]
+
+
+class Words:
+    """A mapping with no more than look-ups."""
+
+    def __init__(self, vectors):
+        self.vectors = vectors
+
+    def __contains__(self, token):
+        return token in self.vectors
+
+    def __getitem__(self, token):
+        return self.vectors[token]
+
+    def words(self, text):
+        return text.split()
+
+
+def values_of_parameters(folder, sentences):
+    """Each documented form of a parameter's value, with which a clone could differ."""
+    vectors = {"tea": np.ones(8), "road": np.arange(8.0)}
+    word2vec = Word2Vec(sentences, vector_size=8, min_count=1, epochs=1)
+    word_vectors = WordVectors(vectors, list(vectors.values()))
+    word2vec_format.save(word_vectors, folder / "vectors.txt")
+    return {
+        "init_vectors": [
+            vectors,
+            {token: vector.tolist() for token, vector in vectors.items()},
+            collections.UserDict(vectors),
+            word_vectors,
+            word2vec_format.load(folder / "vectors.txt"),
+            CBOWVectorizer.from_vectors(word_vectors).word_vectors(),
+            word2vec,
+            word2vec.wv,
+            FastText(sentences, vector_size=8, min_count=1, epochs=1),
+            Words(vectors),
+            None,
+        ],
+        "callbacks": [EarlyStopping("loss", min_delta=10), [History()], stop_early, None],
+        "analyzer": [
+            "word",
+            "char",
+            "char_wb",
+            str.split,
+            upper_words,
+            partial(str.split, sep="e"),
+            Words(vectors).words,
+            CountVectorizer(ngram_range=(1, 2)).build_analyzer(),
+        ],
+        "checkpoint": [str(folder / "a.npz"), folder / "b.npz", None],
+    }
+
+
+@pytest.mark.slow
+def test_every_form_of_a_parameter_gives_the_same_result_in_clones_searches_and_pickles(two_topics, small, tmp_path):
+    texts = [" ".join(tokens) for tokens in two_topics[0][:50]]
+    base = CBOWVectorizer(**{**small, "analyzer": str.split})
+    values = values_of_parameters(tmp_path, two_topics[0][:50])
+    grid = [{name: [value]} for name, forms in values.items() for value in forms]
+    expected = []
+    for ((name, (value,)),) in map(dict.items, grid):
+        direct = base.set_params(**{name: value}).fit(texts)
+        expected.append(direct.embeddings_.sum(dtype=float))
+        for other in (clone(direct), pickle.loads(pickle.dumps(direct)), clone(clone(direct))):
+            np.testing.assert_array_equal(other.fit(texts).embeddings_, direct.embeddings_)
+        base.set_params(**{name: getattr(CBOWVectorizer(analyzer=str.split), name)})
+    assert len(set(expected)) > 8  # the forms differ in what they do
+    all_of_them = [(np.arange(len(texts)), np.arange(len(texts)))]
+    search = GridSearchCV(
+        base, grid, scoring=sum_of_vectors, cv=all_of_them, refit=False, n_jobs=2, error_score="raise"
+    )
+    assert search.fit(texts).cv_results_["mean_test_score"].tolist() == expected
+
+
+def sum_of_vectors(vectorizer, X, y=None):
+    return vectorizer.embeddings_.sum(dtype=float)
+
+
+@pytest.mark.slow
+def test_pretrained_vectors_in_cross_validation_pipelines_and_column_transformers(two_topics, texts, small, tmp_path):
+    documents, topics = two_topics
+    pretrained = CBOWVectorizer(**small).fit(documents).word_vectors()
+    vectorizer = CBOWVectorizer(**small, analyzer="word", init_vectors=pretrained, freeze_init=True)
+    frozen = FrozenEstimator(CBOWVectorizer.from_vectors(pretrained, analyzer="word"))
+    for transformer in (vectorizer, frozen):
+        pipeline = make_pipeline(transformer, LogisticRegression(C=100), memory=str(tmp_path))
+        assert cross_val_score(pipeline, texts, topics, cv=2, error_score="raise").min() > 0.9
+    columns = ColumnTransformer([("text", vectorizer, "text")])
+    frame = pd.DataFrame({"text": texts})
+    np.testing.assert_array_equal(columns.fit_transform(frame), vectorizer.fit_transform(texts))
+
+
+class Unprintable:
+    def __init__(self, dtype=None):
+        self.shape = (8,)
+
+    def __repr__(self):
+        raise AssertionError("printed in full")
+
+
+@pytest.mark.parametrize("container", [dict, collections.OrderedDict, collections.UserDict])
+def test_a_dict_of_vectors_is_printed_in_one_line(container):
+    """scikit-learn would print each vector, which takes minutes for a large dict of arrays."""
+    vectors = container({"tea": Unprintable(), "milk": Unprintable()})
+    vectorizer = CBOWVectorizer(8, init_vectors=vectors)
+    assert repr(vectorizer) == "CBOWVectorizer(init_vectors=<dict of 2 vectors>, vector_size=8)"
+    for estimator in (vectorizer, clone(vectorizer), make_pipeline(vectorizer), GridSearchCV(vectorizer, {})):
+        assert "<dict of 2 vectors>" in repr(estimator)
+        with sklearn.config_context(print_changed_only=False):
+            assert "<dict of 2 vectors>" in repr(estimator)
+        assert "dict of 2 vectors" in estimator._repr_html_()
+        with pytest.raises(ValueError, match="Invalid parameter 'x'"):
+            estimator.set_params(x=1)
+    assert vectorizer.init_vectors is vectors
+    assert dict(vectorizer.get_params()["init_vectors"]) == dict(vectors)
+    word_vectors = WordVectors(["tea"], np.ones((1, 8)))
+    assert "=WordVectors(n_tokens=1, vector_size=8)," in repr(CBOWVectorizer(8, init_vectors=word_vectors))
 
 
 def test_cross_val_score_on_strings(texts, two_topics, small):

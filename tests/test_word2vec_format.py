@@ -1,3 +1,4 @@
+import copy
 import gzip
 import os
 import tempfile
@@ -11,33 +12,26 @@ from gensim.models import KeyedVectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sk_cbow import CBOWVectorizer, word2vec_format
+from sk_cbow import CBOWVectorizer, WordVectors, word2vec_format
 
 NAMES = ["vectors.txt", "vectors.bin", "vectors.txt.gz", "vectors.bin.gz"]
 TOKENS = ["tea", "Überraschung", "茶", "a\xa0b", "tab\tbed", "7"]
 
 
 def vectorizer_of(tokens, vector_size=5, seed=0):
-    vectorizer = CBOWVectorizer(vector_size=vector_size)
-    vectorizer.vocabulary_ = {token: row for row, token in enumerate(tokens)}
-    vectorizer.embeddings_ = np.random.default_rng(seed).normal(size=(len(tokens), vector_size)).astype(np.float32)
-    vectorizer.token_weights_ = np.ones(len(tokens), np.float32)
-    vectorizer.components_ = np.empty((0, vector_size), np.float32)
-    return vectorizer
+    return WordVectors(tokens, np.random.default_rng(seed).normal(size=(len(tokens), vector_size)))
 
 
 def vectorizer_with(vectors):
     """A vectorizer with these vectors: token -> list of numbers."""
-    vectorizer = vectorizer_of(vectors, len(next(iter(vectors.values()))))
-    vectorizer.embeddings_ = np.array(list(vectors.values()), np.float32)
-    return vectorizer
+    return WordVectors(vectors, list(vectors.values()))
 
 
 def assert_identical(ours, theirs):
-    assert list(ours.vocabulary_.items()) == list(theirs.vocabulary_.items())
-    assert ours.embeddings_.dtype == np.float32
-    assert ours.embeddings_.shape == theirs.embeddings_.shape
-    assert ours.embeddings_.tobytes() == theirs.embeddings_.tobytes()  # distinguishes -0.0 from 0.0
+    assert list(ours) == list(theirs)
+    assert ours.vectors.dtype == np.float32
+    assert ours.vectors.shape == theirs.vectors.shape
+    assert ours.vectors.tobytes() == theirs.vectors.tobytes()  # distinguishes -0.0 from 0.0
 
 
 def written(tmp_path, content, name="vectors.txt"):
@@ -50,13 +44,12 @@ def written(tmp_path, content, name="vectors.txt"):
 def test_saved_vectors_are_loaded_bit_for_bit(tmp_path, name, fitted, two_topics):
     word2vec_format.save(fitted, tmp_path / name, binary="bin" in name)
     assert os.listdir(tmp_path) == [name]
-    loaded = word2vec_format.load(tmp_path / name)
+    loaded = CBOWVectorizer.from_vectors(word2vec_format.load(tmp_path / name))
     assert loaded.vocabulary_ == fitted.vocabulary_
     np.testing.assert_array_equal(loaded.embeddings_, fitted.embeddings_)
     np.testing.assert_array_equal(loaded.transform(two_topics[0]), fitted.transform(two_topics[0]))
     assert loaded.most_similar("tea") == fitted.most_similar("tea")
     assert list(loaded.get_feature_names_out()) == list(fitted.get_feature_names_out())
-    assert loaded.embeddings_.flags.writeable
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,17 +58,17 @@ def test_gensim_reads_what_we_write(tmp_path, name):
     word2vec_format.save(vectorizer, tmp_path / name, binary="bin" in name)
     theirs = KeyedVectors.load_word2vec_format(str(tmp_path / name), binary="bin" in name)
     assert theirs.index_to_key == TOKENS
-    np.testing.assert_array_equal(theirs.vectors, vectorizer.embeddings_)
+    np.testing.assert_array_equal(theirs.vectors, vectorizer.vectors)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_we_read_what_gensim_writes(tmp_path, name):
     theirs = KeyedVectors(5)
-    theirs.add_vectors(TOKENS, vectorizer_of(TOKENS).embeddings_)
+    theirs.add_vectors(TOKENS, vectorizer_of(TOKENS).vectors)
     theirs.save_word2vec_format(str(tmp_path / name), binary="bin" in name)
     ours = word2vec_format.load(tmp_path / name)
-    assert list(ours.vocabulary_) == TOKENS
-    np.testing.assert_array_equal(ours.embeddings_, theirs.vectors)
+    assert list(ours) == TOKENS
+    np.testing.assert_array_equal(ours.vectors, theirs.vectors)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +81,7 @@ def test_we_read_what_gensim_writes(tmp_path, name):
 )
 def test_text_files_of_other_tools(tmp_path, content):
     loaded = word2vec_format.load(written(tmp_path, content))
-    np.testing.assert_array_equal(loaded.transform([["tea"], ["cup"]]), np.float32([[1, 2.5, -0.03], [0, 0, 1]]))
+    np.testing.assert_array_equal([loaded["tea"], loaded["cup"]], np.float32([[1, 2.5, -0.03], [0, 0, 1]]))
 
 
 def test_files_longer_than_what_is_read_at_a_time(tmp_path, monkeypatch):
@@ -96,14 +89,22 @@ def test_files_longer_than_what_is_read_at_a_time(tmp_path, monkeypatch):
     vectorizer = vectorizer_of([f"token{number}" for number in range(300)])
     for name in NAMES:
         word2vec_format.save(vectorizer, tmp_path / name, binary="bin" in name)
-        loaded = word2vec_format.load(tmp_path / name)
-        assert loaded.vocabulary_ == vectorizer.vocabulary_
-        np.testing.assert_array_equal(loaded.embeddings_, vectorizer.embeddings_)
+        assert word2vec_format.load(tmp_path / name) == vectorizer
 
 
 def test_integer_tokens_become_text(tmp_path):
     word2vec_format.save(vectorizer_of([3, 12]), tmp_path / "vectors.txt")
-    assert list(word2vec_format.load(tmp_path / "vectors.txt").vocabulary_) == ["3", "12"]
+    assert list(word2vec_format.load(tmp_path / "vectors.txt")) == ["3", "12"]
+
+
+def test_integer_tokens_are_read_as_integers_on_request(tmp_path):
+    word2vec_format.save(vectorizer_of([3, 12]), tmp_path / "vectors.txt")
+    assert list(word2vec_format.load(tmp_path / "vectors.txt", token_type=int)) == [3, 12]
+    path = written(tmp_path, b"3 0.5\ntea 1.0\n")
+    with pytest.raises(ValueError, match=r"line 2 of .* 'tea', which is not an integer: pass token_type=str"):
+        word2vec_format.load(path, token_type=int)
+    with pytest.raises(TypeError, match=r"token_type='int' is neither str nor int"):
+        word2vec_format.load(path, token_type="int")
 
 
 @pytest.mark.parametrize(
@@ -125,14 +126,13 @@ def test_tokens_that_cannot_be_written_leave_the_old_file(tmp_path, tokens, mess
 
 
 def test_a_crash_while_writing_leaves_the_old_file_and_no_incomplete_one(tmp_path):
-    class Failing(dict):
+    class Failing(WordVectors):
         def __iter__(self):
             yield from ["tea", "cup"]
             raise KeyboardInterrupt
 
     path = written(tmp_path, b"the old file")
-    vectorizer = vectorizer_of(["tea", "cup", "pot"])
-    vectorizer.vocabulary_ = Failing(vectorizer.vocabulary_)
+    vectorizer = Failing(["tea", "cup", "pot"], np.ones((3, 2)))
     with pytest.raises(KeyboardInterrupt):
         word2vec_format.save(vectorizer, path)
     assert path.read_bytes() == b"the old file"
@@ -244,14 +244,15 @@ def test_a_file_that_is_valid_in_one_format_only_is_read_in_it(tmp_path, vectors
 def test_vectors_whose_bytes_are_text_are_saved_as_text_only(tmp_path, monkeypatch, number, n_rows):
     monkeypatch.setattr(word2vec_format, "BYTES_AT_A_TIME", 100)
     value = float(np.frombuffer(number, "<f4")[0])
-    vectorizer = vectorizer_with({f"token{row}": [value] * 2 for row in range(n_rows)})
+    vectors = {f"token{row}": [value] * 2 for row in range(n_rows)}
+    vectorizer = vectorizer_with(vectors)
     path = written(tmp_path, b"the old file")
     with pytest.raises(ValueError, match=TEXT_ONLY):
         word2vec_format.save(vectorizer, path, binary=True)
     assert path.read_bytes() == b"the old file"
     word2vec_format.save(vectorizer, path)
     assert_identical(word2vec_format.load(path), vectorizer)
-    vectorizer.embeddings_[0, 1] = 1
+    vectorizer = vectorizer_with(vectors | {"token0": [value, 1]})
     word2vec_format.save(vectorizer, path, binary=True)
     assert_identical(word2vec_format.load(path), vectorizer)
 
@@ -266,7 +267,7 @@ def test_text_with_four_bytes_per_number_is_text(tmp_path):
     rows = np.random.default_rng(0).integers(0, 100, (5000, 100)) / 10
     lines = [f"Überraschung{row} " + " ".join(f"{value:.1f}" for value in rows[row]) for row in range(5000)]
     path = written(tmp_path, "\n".join(["5000 100", *lines]).encode())
-    np.testing.assert_array_equal(word2vec_format.load(path).embeddings_, rows.astype(np.float32))
+    np.testing.assert_array_equal(word2vec_format.load(path).vectors, rows.astype(np.float32))
 
 
 @pytest.mark.parametrize("line", ["tea nan", "tea 0,5", "a b c", "tea 0.25 0.5", "tea 0.5\xa0", "tea", "\xff 0.5x"])
@@ -362,16 +363,17 @@ def test_the_longest_token_and_vector(tmp_path, monkeypatch, binary):
         word2vec_format.save(vectorizer_of(["tea", token + "x"]), path, binary=binary)
     monkeypatch.setattr(word2vec_format, "MAX_VECTOR_SIZE", 5)
     assert_identical(word2vec_format.load(path), vectorizer_of(["tea", token]))
-    with pytest.raises(ValueError, match=r"shape \(1, 6\): word2vec files hold vectors of at most 5 numbers; save by"):
+    with pytest.raises(ValueError, match=r"vectors have 6 numbers, and word2vec files at most 5: save by pickle"):
         word2vec_format.save(vectorizer_of(["tea"], vector_size=6), path, binary=binary)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
-def test_vectors_that_are_not_finite_are_not_saved(tmp_path, value):
-    vectorizer = vectorizer_of(["tea", "cup"])
-    vectorizer.embeddings_ = vectorizer.embeddings_.astype(np.float64)
+def test_vectors_that_are_not_finite_are_not_saved(tmp_path, value, fitted):
+    vectorizer = copy.copy(fitted)
+    vectorizer.embeddings_ = fitted.embeddings_.astype(np.float64)
     vectorizer.embeddings_[1, 2] = value
-    with pytest.raises(ValueError, match=r"the vector of token 'cup' \(row 1\) is not finite as 32-bit numbers"):
+    token = list(fitted.vocabulary_)[1]
+    with pytest.raises(ValueError, match=rf"the vector of token '{token}' \(row 1\) is not finite as 32-bit numbers"):
         word2vec_format.save(vectorizer, tmp_path / "vectors.txt")
     assert os.listdir(tmp_path) == []
 
@@ -519,5 +521,5 @@ def test_loading_needs_little_more_memory_than_what_is_loaded(tmp_path):
         kept, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(loaded.vocabulary_) == 40_000
+    assert len(loaded) == 40_000
     assert peak - kept < 2 * 2**20
