@@ -3,15 +3,23 @@
 import reprlib
 import time
 from collections.abc import Iterable, Mapping, Set
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import Enum
 from functools import partial
 from numbers import Integral, Real
+from pathlib import PurePath
+from uuid import UUID
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 PLAIN_TOKEN_TYPES = frozenset((str, int))
 BINARY = (bytes, bytearray, memoryview)
+IN_ORDER = "because the order of a set differs between processes"
+
+# Tokens by an attribute of objects of pyarrow, spaCy, NumPy (as PyTorch and JAX) and TensorFlow.
+TOKENS_BY_ATTRIBUTE = {"as_py": "token.as_py()", "text": "token.text", "item": "token.item()", "numpy": "token.numpy()"}
 
 
 def token_lists(X, analyzer):
@@ -46,7 +54,8 @@ def token_lists(X, analyzer):
     for document_index, document in enumerate(_documents(X, kind)):
         tokens = read(document, document_index)
         if not PLAIN_TOKEN_TYPES.issuperset(map(type, tokens)):
-            _check_tokens(tokens, document_index, "pass" if analyzer is None else "let the analyzer return")
+            do, name = ("pass", "document") if analyzer is None else ("let the analyzer return", "tokens")
+            _check_tokens(tokens, document_index, do, name)
         yield tokens
 
 
@@ -89,9 +98,14 @@ def _documents(X, kind):
     if _n_dimensions(X) > 1:
         X = _only_column(X, kind)
     if not _is_sequence(X):
-        remedy = f"pass a list of documents, each {kind}"
         if hasattr(X, "collect"):
             remedy = "it is lazy, so pass X.collect()"
+        elif isinstance(X, Mapping):
+            remedy = "pass X[key], with the key of the documents, or list(X.values()) if each value is a document"
+        elif isinstance(X, Set):
+            remedy = f"pass sorted(X), {IN_ORDER}"
+        else:
+            remedy = f"pass a list of documents, each {kind}"
         raise TypeError(f"X is {_shown(X)}: {remedy}")
     return X
 
@@ -104,10 +118,11 @@ def _only_column(X, kind):
         for names in ("column_names", "columns"):  # in pyarrow, columns are not names
             if hasattr(X, names):
                 return X[getattr(X, names)[0]]
-    raise TypeError(
-        f"X is the {type(X).__name__} of shape {X.shape}: pass the one column that holds the documents, each {kind}"
-        + (", or X.tolist() if its rows are the documents" if kind != "a string" and hasattr(X, "tolist") else "")
-    )
+    remedy = f"pass the one column that holds the documents, each {kind}"
+    rows = "X.tolist()" if hasattr(X, "tolist") else "X.numpy().tolist()" if hasattr(X, "numpy") else None
+    if rows and kind != "a string":
+        remedy += f", or {rows} if its rows are the documents"
+    raise TypeError(f"X is the {type(X).__name__} of shape {X.shape}: {remedy}")
 
 
 def _tokens_of_sequence(document, document_index):
@@ -117,12 +132,13 @@ def _tokens_of_sequence(document, document_index):
     if _is_missing(document):
         return ()
     if not _is_sequence(document):
+        text = _as_string(document, "document")
         if isinstance(document, str):
             remedy = 'pass a list of tokens, or set analyzer="word"'
-        elif isinstance(document, BINARY):
-            remedy = "decode it, and pass a list of tokens"
+        elif text:
+            remedy = f'split {text} into a list of tokens, or pass it with analyzer="word"'
         else:
-            remedy = "pass a list of tokens"
+            remedy = f"pass {_as_tokens(document, 'document')}"
         raise TypeError(f"document {document_index} is {_shown(document)}: {remedy}")
     return _as_list(document)
 
@@ -132,9 +148,12 @@ def _tokens_of_text(document, document_index, analyze):
     if not isinstance(text, str):
         if _is_missing(text):
             return ()
-        if isinstance(document, BINARY):
-            remedy = "decode it, because the analyzer takes strings"
-        elif _is_sequence(document):
+        as_string = _as_string(document, "document")
+        if as_string:
+            remedy = f"pass {as_string}, because the analyzer takes strings"
+        elif isinstance(document, Mapping):
+            remedy = "pass document[key], with the key of the text"
+        elif _is_sequence(document) or isinstance(document, Set):
             remedy = "pass a string, or set analyzer=None, which takes lists of tokens"
         else:
             remedy = "pass a string"
@@ -152,7 +171,8 @@ def _tokens_by_analyzer(document, document_index, analyze):
         raise
     if not _is_sequence(tokens):
         raise TypeError(
-            f"the analyzer returned {_shown(tokens)} for document {document_index}: it must return a list of tokens"
+            f"the analyzer returned {_shown(tokens)} for document {document_index}: let it return "
+            f"{_as_tokens(tokens, 'tokens')}"
         )
     return _as_list(tokens)
 
@@ -163,8 +183,8 @@ def _as_python(value):
 
 
 def _is_missing(value):
-    """Whether a value is None, NaN, or pandas' NA or NaT."""
-    is_nan = isinstance(value, Real) and value != value
+    """Whether a value is None, NaN, NumPy's NaT, or pandas' NA or NaT."""
+    is_nan = isinstance(value, (Real, np.datetime64)) and value != value
     return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
 
 
@@ -185,14 +205,67 @@ def _as_list(tokens):
     return tokens.tolist() if hasattr(tokens, "tolist") else list(tokens)
 
 
-def _check_tokens(tokens, document_index, do):
+def _check_tokens(tokens, document_index, do, name):
     for position, token in enumerate(tokens):
         if not isinstance(token, (str, Integral)):
-            text = "token.text" if hasattr(token, "text") else "str(token)"  # as in spaCy
+            has_strings = any(isinstance(other, str) for other in tokens)
             raise TypeError(
-                f"token {position} of document {document_index} is {_shown(token)}: tokens are strings or integers, "
-                f"so {do} [{text} for token in document], or drop it"
+                f"token {position} of document {document_index} is {_shown(token)}: tokens are strings or integers, so "
+                + _remedy(token, do, name, has_strings)
             )
+
+
+def _remedy(token, do, name, has_strings):
+    """Say what to do with a value that is not a token. str(token) would make "1002.0", "['tea']" or worse of it."""
+    if _is_missing(_as_python(token)):
+        return "drop it"
+    if isinstance(token, (Real, Decimal)):
+        if not float(token).is_integer():
+            return "round it, bin it or drop it"
+        return f"{do} [int(token) for token in {name}] if they are ids, after dropping NaN"
+    if isinstance(token, Mapping):
+        return f"{do} [token[key] for token in {name}], with the key of the token"
+    if (_is_sequence(token) or isinstance(token, Set)) and not has_strings:  # which would be split into characters
+        return f"{do} {_flattened(token, name)}"
+    expression = _as_token(token)
+    return f"{do} [{expression} for token in {name}]" if expression else "make a string or an integer of it"
+
+
+def _flattened(token, name):
+    inner = "sorted(sentence)" if isinstance(token, Set) else "sentence"
+    flat = f"[token for sentence in {name} for token in {inner}]"
+    if isinstance(token, tuple):
+        return f"['_'.join(token) for token in {name}] if each is one word or phrase, or {flat} if it is a sentence"
+    return f"{flat}, or make each {type(token).__name__} a document of its own"
+
+
+def _as_token(token):
+    """The expression that makes a token of a value, or None if that is for its user to know."""
+    if isinstance(token, Enum):
+        return "token.name"
+    if isinstance(token, (date, np.datetime64, PurePath, UUID)):
+        return "str(token)"
+    string = _as_string(token, "token")
+    if string or _n_dimensions(token) > 1:  # an attribute of a DataFrame may be a column
+        return string
+    return next((expression for name, expression in TOKENS_BY_ATTRIBUTE.items() if hasattr(token, name)), None)
+
+
+def _as_string(value, name):
+    """The expression that makes a string of bytes, or of TensorFlow's tensor of a string; None for other values."""
+    if isinstance(value, BINARY):
+        return f"{name}.decode()" if hasattr(value, "decode") else f"bytes({name}).decode()"
+    is_tensor = hasattr(value, "numpy") and getattr(value, "dtype", None) == "string" and _n_dimensions(value) == 0
+    return f"{name}.numpy().decode()" if is_tensor else None
+
+
+def _as_tokens(value, name):
+    """What to pass instead of a value that is no list of tokens."""
+    if isinstance(value, Set):
+        return f"sorted({name}), {IN_ORDER}"
+    if isinstance(value, Mapping):
+        return f"{name}[key], with the key of the tokens, or list({name}) if its keys are the tokens"
+    return "a list of tokens"
 
 
 def _shown(value):

@@ -163,10 +163,10 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     analyzer : {"word", "char", "char_wb"}, callable or None, default=None
         None: a document is a sequence of tokens. A name: a document is a string, split into words or single characters
-        as by `sklearn.feature_extraction.text.CountVectorizer` with its defaults. A callable takes a document of any
-        type and returns its tokens; for example, ``CountVectorizer(...).build_analyzer()`` takes strings and handles
-        stop words, n-grams and so on. Without a callable, a missing value (None, NaN, pandas' NA) is a document without
-        tokens.
+        as by `sklearn.feature_extraction.text.CountVectorizer` with its defaults, which ignore case; "word" also drops
+        one-letter words, emoji and the vowel signs of Indic scripts. A callable takes a document of any type and
+        returns its tokens; for example, ``CountVectorizer(...).build_analyzer()`` takes strings and handles stop words,
+        n-grams and so on. Without a callable, a missing value (None, NaN, pandas' NA) is a document without tokens.
 
     init_vectors : WordVectors, dict, gensim model or KeyedVectors, anything with ``in`` and ``[]``, or None, \
 default=None

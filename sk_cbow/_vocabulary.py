@@ -170,7 +170,8 @@ def check_contexts(max_length, vocabulary, n_distinct, *, min_count, max_vocab):
         raise ValueError(
             f"no document has two tokens of the vocabulary, so no token has a context to learn from: "
             f"min_count={min_count} and max_vocab={max_vocab} kept {len(vocabulary.rows)} of {n_distinct} distinct "
-            "tokens; pass longer documents, or keep more tokens"
+            f"tokens, such as {reprlib.repr(next(iter(vocabulary.rows)))}; pass longer documents, keep more tokens, "
+            "or, if the documents are long texts, set another analyzer, which splits them into more tokens"
         )
 
 
@@ -433,5 +434,6 @@ def _no_frequent_token(tokens, counts, min_count):
     most_frequent, count = tokens[counts.argmax()], counts.max()
     return (
         f"no token occurs min_count={min_count} times; the most frequent, {reprlib.repr(most_frequent)}, occurs "
-        f"{count} times: lower min_count or pass more documents"
+        f"{count} times: lower min_count, pass more documents, or, if that is a whole text, set another analyzer, "
+        "which splits it"
     )

@@ -1,5 +1,14 @@
 import pickle
+import re
+import threading
 from collections import Counter
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from pathlib import PurePosixPath
+from types import SimpleNamespace
+from uuid import UUID
 
 import narwhals as nw
 import numpy as np
@@ -12,6 +21,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
+from sk_cbow import CBOWVectorizer
 from sk_cbow._documents import token_lists, with_progress
 
 LISTS = [["a", "b"], ["c"], []]
@@ -113,9 +123,8 @@ SCALARS = [
     (7, "the int 7"),
     (1.5, r"the float 1\.5"),
     (np.array("to be"), r"the ndarray array\('to be'"),
-    ({"a": 1}, r"the dict \{'a': 1\}"),
-    ({"a"}, r"the set \{'a'\}"),
 ]
+UNORDERED = [({"a": 1}, r"the dict \{'a': 1\}"), ({"a"}, r"the set \{'a'\}"), (frozenset("a"), r"the frozenset .*")]
 
 
 @pytest.mark.parametrize(
@@ -127,12 +136,12 @@ SCALARS = [
             (value, f"X is {shown}.*: pass a list of documents, each a list of tokens")
             for value, shown in SCALARS + MISSING
         ],
+        *[(value, f"X is {shown}: pass ") for value, shown in UNORDERED],
         *[([GOOD, value], rf"document 1 is {shown}.*: pass a list of tokens$") for value, shown in SCALARS],
         ([GOOD, "to be"], r'document 1 is the str \'to be\': pass a list of tokens, or set analyzer="word"'),
         ([GOOD, ""], r"document 1 is the str '': pass a list of tokens, or set"),
         ([GOOD, "\ud800"], r"document 1 is the str '\\ud800'"),
-        ([GOOD, b"to be"], r"document 1 is the bytes b'to be': decode it, and pass a list of tokens"),
-        ([GOOD, bytearray(b"to")], r"document 1 is the bytearray .*: decode it"),
+        *[([GOOD, value], f"document 1 is {shown}: pass ") for value, shown in UNORDERED],
         (pd.Series(["to be", "or"]), r"document 0 is the str 'to be'"),
         (pd.Series(["to be", None], dtype="string"), r"document 0 is the str 'to be'"),
         (pl.LazyFrame({"tokens": [GOOD]}), r"X is the LazyFrame .*: it is lazy, so pass X\.collect\(\)"),
@@ -158,10 +167,7 @@ SCALARS = [
         ([GOOD, pd.DataFrame({"a": GOOD})], r"document 1 is the DataFrame"),
         (coo_matrix(np.ones((2, 1))), r"X is the coo_matrix of shape \(2, 1\)"),
         ([GOOD, [{"a": 1}]], r"token 0 of document 1 is the dict"),
-        (
-            [GOOD, [b"a"]],
-            r"token 0 of document 1 is the bytes b'a'.*, so pass \[str\(token\) for token in document\], or",
-        ),
+        ([GOOD, [b"a"]], r"token 0 of document 1 is the bytes b'a': tokens are strings or integers"),
     ],
 )
 def test_an_error_names_value_position_and_remedy(X, message):
@@ -180,7 +186,7 @@ def test_an_error_names_value_position_and_remedy(X, message):
             r"document 1 is the list \['to', 'be'\]: pass a string, or set analyzer=None, which takes",
         ),
         (["a", np.array(GOOD)], r"document 1 is the ndarray .*: pass a string, or set analyzer=None"),
-        (["a", b"to be"], r"document 1 is the bytes b'to be': decode it, because the analyzer takes strings"),
+        *[(["a", value], f"document 1 is {shown}: pass ") for value, shown in UNORDERED],
         (pd.DataFrame({"a": GOOD, "b": GOOD}), r"X is the DataFrame of shape \(2, 2\): .*, each a string$"),
         (np.array([GOOD, GOOD]), r"X is the ndarray of shape \(2, 2\): .*, each a string$"),
     ],
@@ -240,21 +246,167 @@ def test_an_error_in_a_callable_names_the_document():
     ]
 
 
-def test_tokens_with_a_text_are_not_strings():
-    class Token:  # as in spaCy
-        text = "tea"
+def test_an_analyzer_that_cannot_be_copied_works_in_fit_and_transform(two_topics, small, fitted):
+    class Tokenizer:  # as in jieba
+        def __init__(self):
+            self.lock = threading.RLock()
 
-    with pytest.raises(TypeError, match=r"token 0 of document 0 .*, so pass \[token\.text for token in document\]"):
-        list(token_lists([[Token()]], None))
-    message = r"token 0 of document 0 .*, so let the analyzer return \[token\.text for token in document\]"
+        def cut(self, text):
+            with self.lock:
+                return text.split()
+
+    texts = list(map(" ".join, two_topics[0]))
+    vectors = CBOWVectorizer(**small, analyzer=Tokenizer().cut).fit(texts).transform(texts[:9])
+    np.testing.assert_array_equal(vectors, fitted.transform(two_topics[0][:9]))
+
+
+def advice(X, analyzer=None):
+    """The expressions in the remedy of the error that documents raise."""
+    with pytest.raises(TypeError) as error:
+        list(token_lists(X, analyzer))
+    _, _, remedy = str(error.value).rpartition(": ")
+    list_of_tokens = r"\[\S+ (?:for \w+ in [\w()]+ ?)+\]"
+    expressions = re.findall(list_of_tokens, remedy)
+    return expressions or re.findall(r"(?:pass|return|or|split) ([\w.]*[(\[.][^ ,]*)", remedy)
+
+
+class Animal(Enum):
+    CAT = 1
+    DOG = 2
+
+
+A_DATE = date(2026, 1, 2)
+OTHER_TOKENS = [
+    ([b"tea", "caf\u00e9".encode()], ["tea", "caf\u00e9"]),
+    ([bytearray(b"tea"), bytearray(b"cup")], ["tea", "cup"]),
+    ([memoryview(b"tea"), memoryview(b"cup")], ["tea", "cup"]),
+    (np.array([b"tea", b"cup"]), ["tea", "cup"]),
+    ([np.bytes_(b"tea"), np.bytes_(b"cup")], ["tea", "cup"]),
+    ([1002.0, 7.0], [1002, 7]),
+    (np.array([1002.0, 7.0]), [1002, 7]),
+    ([1002, np.float32(7)], [1002, 7]),
+    ([Decimal("1002"), Decimal("7.0")], [1002, 7]),
+    ([Fraction(1002), Fraction(14, 2)], [1002, 7]),
+    ([["tea", "cup"], ["pot"]], ["tea", "cup", "pot"]),
+    ([np.array(["tea", "cup"]), np.array(["pot"])], ["tea", "cup", "pot"]),
+    ([pd.Series(["tea", "cup"]), pd.Series(["pot"])], ["tea", "cup", "pot"]),
+    ([("new", "york"), ("the", "city")], ["new_york", "the_city"]),
+    ([{"tea", "cup"}, {"pot"}], ["cup", "tea", "pot"]),
+    ([frozenset(["tea", "cup"]), frozenset(["pot"])], ["cup", "tea", "pot"]),
+    ([np.array("tea"), np.array("cup")], ["tea", "cup"]),
+    ([np.array(1002), np.array(7)], [1002, 7]),
+    ([np.True_, np.False_], [True, False]),
+    (list(pa.array(["tea", "cup"])), ["tea", "cup"]),
+    ([SimpleNamespace(text="tea"), SimpleNamespace(text="cup")], ["tea", "cup"]),  # as in spaCy
+    ([A_DATE, datetime(2026, 1, 2, 3)], ["2026-01-02", "2026-01-02 03:00:00"]),
+    ([pd.Timestamp(A_DATE), pd.Timestamp(A_DATE)], ["2026-01-02 00:00:00"] * 2),
+    ([np.datetime64("2026-01-02"), np.datetime64("2026-01-03")], ["2026-01-02", "2026-01-03"]),
+    ([PurePosixPath("a/b"), PurePosixPath("c")], ["a/b", "c"]),
+    ([UUID(int=1), UUID(int=2)], [f"00000000-0000-0000-0000-00000000000{number}" for number in (1, 2)]),
+    ([Animal.CAT, Animal.DOG], ["CAT", "DOG"]),
+]
+
+
+@pytest.mark.parametrize(("tokens", "expected"), OTHER_TOKENS)
+def test_the_remedy_for_a_kind_of_token_yields_the_right_tokens(tokens, expected):
+    expression, *_ = advice([GOOD, tokens])
+    assert list(token_lists([eval(expression, {"document": tokens})], None)) == [expected]
+    expression, *_ = advice(["any"], lambda document: tokens)
+    assert list(token_lists(["any"], lambda document: eval(expression, {"tokens": tokens}))) == [expected]
+
+
+def test_tokens_of_sentences_become_one_document_or_each_sentence_a_document():
+    document = [["tea", "cup"], ["pot"]]
+    message = r"pass \[.*\], or make each list a document of its own$"
     with pytest.raises(TypeError, match=message):
-        list(token_lists(["tea"], lambda text: [Token()]))
+        list(token_lists([document], None))
+    assert list(token_lists(document, None)) == document
+    of_tuples = [("tea", "cup"), ("pot",)]
+    _, expression = advice([of_tuples])
+    assert eval(expression, {"document": of_tuples}) == ["tea", "cup", "pot"]
+
+
+@pytest.mark.parametrize(
+    ("token", "remedy"),
+    [
+        *[(value, r"drop it$") for value, _ in MISSING],
+        (np.datetime64("NaT"), r"drop it$"),
+        (pa.scalar(None, pa.string()), r"drop it$"),
+        (1.5, r"round it, bin it or drop it$"),
+        (np.float32(1.5), r"round it, bin it or drop it$"),
+        (np.inf, r"round it, bin it or drop it$"),
+        (Decimal("1.5"), r"round it, bin it or drop it$"),
+        (7.0, r"pass \[int\(token\) for token in document\] if they are ids, after dropping NaN$"),
+        ({"id": 7}, r"pass \[token\[key\] for token in document\], with the key of the token$"),
+        (object(), r"make a string or an integer of it$"),
+        (np.ones((1, 1)), r"make a string or an integer of it$"),
+        (pd.DataFrame({"text": GOOD}), r"make a string or an integer of it$"),
+    ],
+)
+def test_no_remedy_makes_wrong_tokens(token, remedy):
+    with pytest.raises(TypeError, match="tokens are strings or integers, so " + remedy) as error:
+        list(token_lists([[token]], None))
+    assert "str(token)" not in str(error.value)
+
+
+@pytest.mark.parametrize("token", [["new", "york"], ("new", "york"), {"new"}])
+def test_no_remedy_splits_the_strings_beside_another_value_into_characters(token):
+    with pytest.raises(TypeError, match=r"token 1 .*, so make a string or an integer of it$"):
+        list(token_lists([["the", token]], None))
+
+
+@pytest.mark.parametrize("document", [b"to be", bytearray(b"to be"), memoryview(b"to be")])
+def test_the_remedy_for_bytes_decodes_them(document):
+    for analyzer in (None, "word"):
+        expression, *_ = advice([document], analyzer)
+        assert list(token_lists([eval(expression, {"document": document})], "word")) == [["to", "be"]]
+
+
+@pytest.mark.parametrize("document", [{"tea", "cup"}, frozenset(["tea", "cup"])])
+def test_the_remedy_for_a_set_gives_its_tokens_an_order(document):
+    reason = "because the order of a set differs between processes"
+    for X, analyzer, names in [
+        ([document], None, {"document": document}),
+        (["any"], lambda text: document, {"tokens": document}),
+        (document, "word", {"X": document}),
+    ]:
+        with pytest.raises(TypeError, match=reason):
+            list(token_lists(X, analyzer))
+        expression, *_ = advice(X, analyzer)
+        assert eval(expression, names) == ["cup", "tea"]
+
+
+def test_the_remedy_for_a_dict_is_one_of_its_values_or_its_keys():
+    record = {"id": 7, "tokens": ["tea", "cup"]}
+    assert advice([record]) == ["document[key]", "list(document)"]
+    assert advice(["any"], lambda text: record) == ["tokens[key]", "list(tokens)"]
+    assert advice([{"text": "tea cup"}], "word") == ["document[key]"]
+    assert advice({"text": ["tea cup"]}, "word") == ["X[key]", "list(X.values())"]
+
+
+def test_the_remedy_for_eager_tensors_is_to_convert_them():
+    import tensorflow as tf
+
+    for values, expected in [(["tea", "cup"], ["tea", "cup"]), ([1002, 7], [1002, 7])]:
+        for document in (tf.constant(values), list(map(tf.constant, values))):
+            expression, *_ = advice([document])
+            assert list(token_lists([eval(expression, {"document": document})], None)) == [expected]
+            expression, *_ = advice(["any"], lambda text: document)  # noqa: B023
+            assert eval(expression, {"tokens": document}) == expected
+    text = tf.constant("tea cup")
+    for analyzer in (None, "word"):
+        expression, *_ = advice([text], analyzer)
+        assert list(token_lists([eval(expression, {"document": text})], "word")) == [["tea", "cup"]]
+    for X in (tf.constant([[1, 2], [3, 4]]), tf.ragged.constant([[1, 2], [3]])):
+        expression, *_ = advice(X)
+        first, _ = token_lists(eval(expression, {"X": X}), None)
+        assert list(first) == [1, 2]
 
 
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (None, r"the analyzer returned None for document 0: it must return a list of tokens"),
+        (None, r"the analyzer returned None for document 0: let it return a list of tokens"),
         ("to be", r"the analyzer returned the str 'to be' for document 0"),
         (np.ones((1, 1)), r"the analyzer returned the ndarray .* for document 0"),
         ([1.5], r"token 0 of document 0 is the float 1\.5"),

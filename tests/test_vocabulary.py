@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sk_cbow import _vocabulary
+from sk_cbow._documents import token_lists
 from sk_cbow._vocabulary import (
     EMPTY_VOCABULARY,
     UNKNOWN,
@@ -253,16 +254,29 @@ print((on_disk - chunk) / 10**7, (in_memory - chunk) / 10**7)
         ([], "X holds no documents: pass at least one"),
         (iter([]), "X holds no documents"),
         ([[], []], "no document of X has a token"),
-        ([["a", "b"], ["a"]], r"no token occurs min_count=3 times; the most frequent, 'a', occurs 2 times: lower"),
+        (
+            [["a", "b"], ["a"]],
+            r"no token occurs min_count=3 times; the most frequent, 'a', occurs 2 times: lower .* or, if that is a "
+            "whole text, set another analyzer, which splits it$",
+        ),
         (
             [["a"], ["a"], ["a", "b"]],
-            r"no document has two .*: min_count=3 and max_vocab=None kept 1 of 2 distinct tokens; pass longer",
+            r"no document has two .*: min_count=3 and max_vocab=None kept 1 of 2 distinct tokens, such as 'a'; pass "
+            r"longer .* or, if the documents are long texts, set another analyzer, which splits them into more tokens$",
         ),
     ],
 )
 def test_a_corpus_without_contexts_is_an_error(documents, message):
     with pytest.raises(ValueError, match=message):
         read_corpus(documents, min_count=3, max_vocab=None)
+
+
+def test_long_texts_that_are_one_token_each_need_another_analyzer():
+    texts = ["ACGT" * 30, "GATTACA" * 20]
+    for min_count in (1, 2):
+        with pytest.raises(ValueError, match=r"'acgt.*, or, if .*, set another analyzer"):
+            read_corpus(token_lists(texts, "word"), min_count=min_count, max_vocab=None)
+    assert set(read_corpus(token_lists(texts, list), min_count=1, max_vocab=None).vocabulary.rows) == set("ACGT")
 
 
 def test_a_generator_may_use_one_list_for_all_its_documents():
