@@ -1,7 +1,9 @@
 """A path -> a file to write atomically, or the lines of a file to read, of limited length."""
 
 import codecs
+import errno
 import gzip
+import importlib
 import io
 import itertools
 import os
@@ -9,11 +11,33 @@ import re
 import signal
 import stat
 import threading
-import zlib
+import zipfile
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 
+# How files begin. No text does, because most of these bytes are not UTF-8 or are control characters.
+COMPRESSED = {  # and the module that unpacks it
+    rb"\x1f\x8b": "gzip",
+    rb"BZh[1-9](1AY&SY|\x17rE8P\x90)": "bz2",
+    rb"\xfd7zXZ\0": "lzma",
+}
+ZIP = rb"PK(\x03\x04|\x05\x06|\x07\x08)"
+NUMPY_FILE = "a NumPy file, which has no tokens: pass dict(zip(tokens, numpy.load(path))) as init_vectors"
+OTHER_FORMATS = {
+    rb"\xba\x16\x4f\x2f": "a fastText model: pass its .vec file; or load it by fasttext, and pass {word: "
+    "model.get_word_vector(word) for word in model.get_words()} as init_vectors",
+    rb"\x80[\x02-\x05]": "a pickle, maybe of gensim: then load it by KeyedVectors.load(path), and pass that as "
+    "init_vectors or save it by its method save_word2vec_format",
+    rb"\x93NUMPY": NUMPY_FILE,
+    rb".{257}ustar|7z\xbc\xaf\x27\x1c|\x28\xb5\x2f\xfd": "an archive of a kind that is not read: unpack it first",
+    b"|".join([ZIP, *COMPRESSED]): "compressed twice: unpack it first",
+}
+MAGIC_BYTES = 262  # the longest of these, of tar
+ZIP_ENCRYPTED = 1  # a flag in zip archives
+NAMED_MEMBERS = 5  # of a zip archive, in an error message
+
 MAX_LINE_BYTES = 2**20  # in files of word pairs or analogies
+MAX_BLANK_LINES = 100_000  # one after the other; compressed, a kilobyte holds a million
 QUOTED_CHARACTERS = 80  # of a token or a line, in an error message
 DESCRIPTOR_PATH = re.compile(r"(?:/dev|/proc/(\d+)(?:/task/\d+)?)/fd/(\d+)")  # /dev/stdout links there, too
 
@@ -171,11 +195,12 @@ def _copy_owner_and_mode(status, path):
 
 @contextmanager
 def open_for_reading(path):
-    """Open a file for reading: without a byte order mark, and decompressed if its name ends in ``.gz``.
+    """Open a file for reading: decompressed, whatever its name is, and without a byte order mark.
 
     Parameters
     ----------
     path : str or path-like
+        A plain file, one compressed by gzip, bzip2 or xz, or a zip archive with one file.
 
     Yields
     ------
@@ -184,19 +209,89 @@ def open_for_reading(path):
     Raises
     ------
     ValueError
-        If a compressed file is damaged.
+        If a compressed file is damaged, or the file is of another known format, which the message names.
     """
     path = os.fsdecode(path)
+    with open(path, "rb") as file:
+        file = _unpacked(file, path)
+        _refuse_other_formats(file, path)
+        if file.peek(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+            file.read(len(codecs.BOM_UTF8))
+        yield file
+
+
+def _unpacked(file, path):
+    packed = RereadableFile(file)
+    beginning = packed.peek(MAGIC_BYTES)
+    if re.match(ZIP, beginning):
+        return RereadableFile(io.BufferedReader(_Unpacking(_member(file, path), path)))
+    for magic, module in COMPRESSED.items():
+        if re.match(magic, beginning):
+            module = importlib.import_module(module)  # here, because Python can be built without bz2 and lzma
+            return RereadableFile(io.BufferedReader(_Unpacking(module.open(packed), path)))
+    return packed
+
+
+def _member(file, path):
+    """Open the only file in a zip archive."""
+    if not file.seekable():
+        raise ValueError(f"{path} is a pipe with a zip archive, which is read from its end: save it to a file first")
+    with _errors_of_unpacking(path):
+        archive = zipfile.ZipFile(file)
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    if members and all(member.filename.endswith(".npy") for member in members):
+        raise ValueError(f"{path} is {NUMPY_FILE}")
+    if len(members) != 1:
+        names = ", ".join(quoted(member.filename) for member in members[:NAMED_MEMBERS])
+        names = f", {names}{', …' if len(members) > NAMED_MEMBERS else ''}" if names else ""
+        raise ValueError(
+            f"{path} is a zip archive of {len(members)} files{names}: pass an archive of one file, or extract the "
+            "file with zipfile.ZipFile(path).extract(name) and pass that"
+        )
+    (member,) = members
+    # Others are rare, and Python would unpack them with unlimited memory.
+    is_readable = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if not is_readable or member.flag_bits & ZIP_ENCRYPTED:
+        raise ValueError(f"{path} is encrypted, or compressed by another method than zip's usual one: unpack it first")
+    with _errors_of_unpacking(path):
+        return archive.open(member)
+
+
+@contextmanager
+def _errors_of_unpacking(path):
+    """Turn the errors of damaged data into a ValueError.
+
+    The modules raise EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, OSError and others.
+    """
     try:
-        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
-            file = RereadableFile(file)
-            beginning = file.read(len(codecs.BOM_UTF8))
-            if beginning != codecs.BOM_UTF8:
-                file.unread(beginning)
-            yield file
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        yield
+    except Exception as error:
+        is_of_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)  # EINVAL: a damaged offset
+        if is_of_disk or isinstance(error, MemoryError):
+            raise
         remedy = "it is damaged or incomplete; download it again"
-        raise ValueError(f"{path} cannot be unpacked ({error}): {remedy}") from error
+        raise ValueError(f"{path} cannot be unpacked ({error or type(error).__name__}): {remedy}") from error
+
+
+class _Unpacking(io.RawIOBase):
+    """The decompressed content of a file, whose damage is a ValueError."""
+
+    def __init__(self, file, path):
+        self._file, self._path = file, path
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        with _errors_of_unpacking(self._path):
+            return self._file.readinto(buffer)
+
+
+def _refuse_other_formats(file, path):
+    beginning = file.peek(MAGIC_BYTES)
+    for magic, kind_and_remedy in OTHER_FORMATS.items():
+        if re.match(magic, beginning, re.DOTALL):
+            raise ValueError(f"{path} is {kind_and_remedy}")
 
 
 class RereadableFile:
@@ -208,6 +303,11 @@ class RereadableFile:
 
     def unread(self, data):
         self._unread = io.BytesIO(data + self._unread.read())
+
+    def peek(self, size):
+        data = self.read(size)
+        self.unread(data)
+        return data
 
     def read(self, size):
         data = self._unread.read(size)
@@ -238,16 +338,37 @@ def numbered_lines(file, path, max_bytes, first_number=1):
         yield number, line
 
 
+def filled_lines(file, path, max_bytes, first_number=1):
+    """Yield the number and the bytes of each line that is not blank, as `numbered_lines` does.
+
+    Raises
+    ------
+    ValueError
+        If a line is longer than `max_bytes`, or more than `MAX_BLANK_LINES` lines in a row are blank.
+    """
+    last = first_number - 1
+    for number, line in numbered_lines(file, path, max_bytes, first_number):
+        if line.strip():
+            last = number
+            yield number, line
+        elif number - last > MAX_BLANK_LINES:
+            raise ValueError(
+                f"lines {last + 1} to {number} of {path} are blank: the file is damaged or in another format; remove "
+                "them, or download it again"
+            )
+
+
 def text_lines(path):
     """Yield the location and the text of each line that is not empty.
 
     Raises
     ------
     ValueError
-        If a line is not UTF-8 or longer than `MAX_LINE_BYTES`, or a compressed file is damaged.
+        If a line is not UTF-8 or longer than `MAX_LINE_BYTES`, more than `MAX_BLANK_LINES` lines in a row are blank, or
+        a compressed file is damaged.
     """
     with open_for_reading(path) as file:
-        for number, line in numbered_lines(file, path, MAX_LINE_BYTES):
+        for number, line in filled_lines(file, path, MAX_LINE_BYTES):
             location = f"line {number} of {path}"
             try:
                 text = line.decode().rstrip("\r\n")

@@ -1050,8 +1050,8 @@ default=None
         Parameters
         ----------
         path : str or path-like
-            A text file, or a ``.gz`` file of it, with two words and a number per line, such as WordSim-353 [1]_. Lines
-            that begin with # are ignored.
+            A text file with two words and a number per line, such as WordSim-353 [1]_; it may be compressed by gzip,
+            bzip2, xz or zip. Lines that begin with # are ignored.
         delimiter : str or None, default=None
             Separator of the words and the number. None means white space.
         restrict_vocab : int or None, default=300_000
@@ -1116,8 +1116,8 @@ default=None
         Parameters
         ----------
         path : str or path-like
-            A text file, or a ``.gz`` file of it, with four words per line. Before the questions of each section, there
-            is a line with a colon and the name of the section.
+            A text file with four words per line; it may be compressed by gzip, bzip2, xz or zip. Before the questions
+            of each section, there is a line with a colon and the name of the section.
         restrict_vocab : int or None, default=300_000
             Use only this number of tokens, the first in `vocabulary_`, in questions and as answers. None means all.
         case_insensitive : bool, default=True

@@ -6,7 +6,7 @@ format, GloVe's is the same without the first line. Tokens contain no line break
 text files, some tokens of GloVe contain spaces.
 
 `load` restores bit for bit what `save` has written. For any content, `load` returns vectors or raises an error, and
-keeps in memory only the tokens and vectors read so far, a mebibyte, and one row.
+keeps in memory only the tokens and vectors read so far, a mebibyte, one row, and what decompression needs.
 """
 
 import io
@@ -19,7 +19,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sk_cbow._files import RereadableFile, atomic_write, numbered_lines, open_for_reading, quoted
+from sk_cbow._files import RereadableFile, atomic_write, filled_lines, numbered_lines, open_for_reading, quoted
 from sk_cbow._word_vectors import WordVectors
 
 BYTES_AT_A_TIME = 2**20
@@ -93,7 +93,8 @@ def load(path, binary=None, *, limit=None, token_type=str):
     ----------
     path : str or path-like
         A word2vec file, text or binary, a fastText ``.vec`` or a GloVe file. Text may contain tabs instead of spaces.
-        If the name ends in ``.gz``, the file is decompressed. A UTF-8 byte order mark at the beginning is skipped.
+        Files compressed by gzip, bzip2 or xz and zip archives with one file are decompressed, whatever their names are.
+        A UTF-8 byte order mark at the beginning is skipped.
     binary : bool or None, default=None
         Whether the vectors are binary, as in gensim. None detects it: a file is text if all bytes after the tokens are
         valid text.
@@ -114,7 +115,9 @@ def load(path, binary=None, *, limit=None, token_type=str):
     ValueError
         If the file has fewer or more rows than its first line says; if a row does not consist of a token and the right
         number of finite numbers; if a token occurs twice, is not UTF-8, is too long or, with ``token_type=int``, is not
-        an integer; if `limit` is below 1. The message names the location.
+        an integer; if more than 100,000 lines in a row are blank; if `limit` is below 1. The message names the
+        location. Also if a compressed file is damaged or a zip archive has several files, and for fastText's models,
+        pickles such as gensim's, and NumPy's files.
     TypeError
         If `limit` is not an integer, or `token_type` neither str nor int.
 
@@ -312,9 +315,7 @@ def _collect_rows(rows, unit, path, n_rows, vector_size, token_type):
 
 
 def _text_rows(file, path, vector_size, first_line):
-    for number, line in numbered_lines(file, path, _max_line_bytes(vector_size), first_line):
-        if not line.strip():
-            continue
+    for number, line in filled_lines(file, path, _max_line_bytes(vector_size), first_line):
         row = line.rstrip()
         token_and_vector = _parse_row(row, vector_size) or _parse_row(row.replace(b"\t", b" "), vector_size)
         if token_and_vector is None:

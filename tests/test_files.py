@@ -1,22 +1,37 @@
+import bz2
 import errno
 import gzip
 import inspect
 import io
+import lzma
 import os
+import pickle
 import signal
 import stat
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import tracemalloc
+import zipfile
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sk_cbow import CBOWVectorizer, word2vec_format
-from sk_cbow._files import QUOTED_CHARACTERS, RereadableFile, atomic_write, numbered_lines, open_for_reading, quoted
+from sk_cbow import CBOWVectorizer, _files, word2vec_format
+from sk_cbow._files import (
+    QUOTED_CHARACTERS,
+    RereadableFile,
+    atomic_write,
+    numbered_lines,
+    open_for_reading,
+    quoted,
+    text_lines,
+)
 from sk_cbow.keras import save_projector
 
 
@@ -482,6 +497,24 @@ def test_lines_up_to_the_maximum_number_of_bytes():
         next(lines)
 
 
+def test_lines_that_are_not_blank_and_many_blank_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(_files, "MAX_BLANK_LINES", 3)
+    path = tmp_path / "file"
+    path.write_bytes(b"\n\n\none\n \r\n\t\n\ntwo\n\n\n\n")
+    assert list(text_lines(path)) == [(f"line 4 of {path}", "one"), (f"line 8 of {path}", "two")]
+    path.write_bytes(b"one\n\n\n\n\ntwo\n")
+    with pytest.raises(ValueError, match=r"lines 2 to 5 of .*file are blank: the file is damaged or in another format"):
+        list(text_lines(path))
+
+
+@pytest.mark.parametrize("line", [b"\n", b" \t\r\n"])
+def test_a_small_file_of_very_many_blank_lines_is_an_error(tmp_path, line):
+    path = tmp_path / "file.gz"
+    path.write_bytes(gzip.compress(line * 10**6))
+    with pytest.raises(ValueError, match=r"lines 1 to 100001 of .* are blank"):
+        next(text_lines(path))
+
+
 def test_a_line_that_is_too_long_is_not_read_to_its_end(tmp_path):
     path = tmp_path / "file.gz"
     path.write_bytes(gzip.compress(b"a" * 2**25, 1))
@@ -499,14 +532,132 @@ def read_whole(path):
         return b"".join(iter(lambda: file.read(100), b""))
 
 
-@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"tea" * 100)[:-10], gzip.compress(b"tea") + b"more"])
-def test_a_damaged_gz_file(tmp_path, content):
+def zipped(content, names=("folder/", "folder/vectors.txt"), method=zipfile.ZIP_DEFLATED):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name in names:
+            archive.writestr(name, b"" if name.endswith("/") else content)
+    return file.getvalue()
+
+
+def saved_by_numpy(save, **arrays):
+    file = io.BytesIO()
+    save(file, *arrays.values()) if save is np.save else save(file, **arrays)
+    return file.getvalue()
+
+
+COMPRESSIONS = [gzip.compress, bz2.compress, lzma.compress, zipped, partial(zipped, method=zipfile.ZIP_STORED)]
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS, ids=["gzip", "bz2", "xz", "zip", "stored zip"])
+@pytest.mark.parametrize("name", ["file", "file.gz", "file.txt"])
+def test_a_compressed_file_is_read_whatever_its_name_is(tmp_path, compress, name):
+    for content in (b"", b"tea\n" * 10_000):
+        (tmp_path / name).write_bytes(compress(content))
+        assert read_whole(tmp_path / name) == content
+
+
+def test_a_plain_file_is_read_whatever_its_name_is(tmp_path):
+    for content in (b"tea", b"BZh9 tea", b"PK tea", b"\x80 tea"):  # the last is a euro sign on old Windows
+        (tmp_path / "file.gz").write_bytes(content)
+        assert read_whole(tmp_path / "file.gz") == content
+
+
+def test_files_of_several_streams(tmp_path):
+    for compress in (gzip.compress, bz2.compress, lzma.compress):
+        (tmp_path / "file").write_bytes(compress(b"tea") * 2)
+        assert read_whole(tmp_path / "file") == b"teatea"
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zipped])
+def test_a_compressed_pipe_is_read_or_an_error(compress):
+    read_end, write_end = os.pipe()
+    os.write(write_end, compress(b"tea"))
+    os.close(write_end)
+    is_error = compress is zipped  # a zip archive is read from its end
+    expected = pytest.raises(ValueError, match=r"is a pipe with a zip archive, .*: save it to a file first")
+    with expected if is_error else nullcontext():
+        assert read_whole(f"/dev/fd/{read_end}") == b"tea"
+    os.close(read_end)
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS, ids=["gzip", "bz2", "xz", "zip", "stored zip"])
+def test_a_damaged_compressed_file_is_an_error(tmp_path, compress):
+    rng = np.random.default_rng(0)
+    content = rng.bytes(100).hex().encode()
+    intact, path = compress(content), tmp_path / "file"
+    messages = []
+    for position in range(12, len(intact), 2):  # after the bytes that distinguish formats
+        flipped = intact[position] ^ rng.integers(1, 256, dtype=np.uint8)
+        for damaged in (intact[:position], intact[:position] + bytes([flipped]) + intact[position + 1 :]):
+            path.write_bytes(damaged)
+            try:
+                assert read_whole(path) == content
+            except ValueError as error:
+                messages.append(str(error).removeprefix(f"{path} "))
+    assert len(messages) > len(intact) / 2
+    assert all(
+        message.startswith(("cannot be unpacked", "is a zip archive of", "is encrypted")) for message in messages
+    )
+
+
+def test_a_gz_file_with_something_after_it_is_damaged(tmp_path):
     path = tmp_path / "file.gz"
-    path.write_bytes(gzip.compress(b"tea") * 2)
-    assert read_whole(path) == b"teatea"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"file.gz cannot be unpacked .* it is damaged or incomplete"):
+    path.write_bytes(gzip.compress(b"tea") + b"more")
+    with pytest.raises(ValueError, match=r"file.gz cannot be unpacked .* it is damaged or incomplete; download it"):
         read_whole(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            zipped(b"", "abcdefg"),
+            "is a zip archive of 7 files, 'a', 'b', 'c', 'd', 'e', …: pass an archive of one file, ",
+        ),
+        (zipped(b"", "ab"), "is a zip archive of 2 files, 'a', 'b': .*extract the file with zipfile.ZipFile"),
+        (zipped(b"", []), "is a zip archive of 0 files: pass an archive of one"),
+        (zipped(b"", "a", zipfile.ZIP_LZMA), "or compressed by another method than zip's usual one: unpack it first"),
+        ((793712314).to_bytes(4, "little") + b"\x0c\0\0\0", "is a fastText model: pass its .vec file; or load it"),
+        (pickle.dumps({}), r"is a pickle, maybe of gensim: then load it by KeyedVectors.load\(path\)"),
+        (saved_by_numpy(np.save, array=np.ones(3)), r"is a NumPy file, .*: pass dict\(zip\(tokens, numpy.load"),
+        (saved_by_numpy(np.savez, array=np.ones(3)), "is a NumPy file, which has no tokens"),
+        (saved_by_numpy(np.savez_compressed, a=np.ones(3), b=np.ones(3)), "is a NumPy file, which has no tokens"),
+        (gzip.compress(bz2.compress(b"tea")), "is compressed twice: unpack it first"),
+    ],
+    ids=range(10),
+)
+def test_files_that_cannot_be_read_are_named_with_their_remedy(tmp_path, content, message):
+    path = tmp_path / "vectors"
+    is_compressed = content[:2] in (b"PK", b"\x1f\x8b")
+    in_another = "is compressed twice" if is_compressed else message
+    for data, expected in [(content, message), (bz2.compress(content), in_another)]:
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=expected):
+            read_whole(path)
+
+
+def test_an_archive_of_tar_is_named(tmp_path):
+    path = tmp_path / "vectors.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("vectors.txt"))
+    with pytest.raises(ValueError, match="is an archive of a kind that is not read: unpack it first"):
+        read_whole(path)
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS[:4], ids=["gzip", "bz2", "xz", "zip"])
+def test_unpacking_needs_little_memory(tmp_path, compress):
+    path = tmp_path / "file"
+    path.write_bytes(compress(b"a" * 2**24))
+    tracemalloc.start()
+    try:
+        with open_for_reading(path) as file:
+            for read in (file.read, file.readline):
+                for _ in range(4):
+                    assert len(read(2**20)) == 2**20
+        assert tracemalloc.get_traced_memory()[1] < 2**24  # of which xz needs half
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

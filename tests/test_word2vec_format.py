@@ -3,6 +3,7 @@ import gzip
 import os
 import tempfile
 import tracemalloc
+import zipfile
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -82,6 +83,12 @@ def test_we_read_what_gensim_writes(tmp_path, name):
 def test_text_files_of_other_tools(tmp_path, content):
     loaded = word2vec_format.load(written(tmp_path, content))
     np.testing.assert_array_equal([loaded["tea"], loaded["cup"]], np.float32([[1, 2.5, -0.03], [0, 0, 1]]))
+
+
+def test_a_small_file_of_very_many_blank_lines_is_an_error(tmp_path):
+    path = written(tmp_path, b"2 2\ntea 1 2\n" + b"\n" * 10**6, "vectors.gz")
+    with pytest.raises(ValueError, match=r"lines 3 to 100003 of .*vectors.gz are blank: .* or download it again"):
+        word2vec_format.load(path)
 
 
 def test_files_longer_than_what_is_read_at_a_time(tmp_path, monkeypatch):
@@ -175,14 +182,30 @@ def test_errors_of_reading_name_the_location_and_the_remedy(tmp_path, content, m
         word2vec_format.load(written(tmp_path, content))
 
 
-def test_a_truncated_or_invalid_gz_file(tmp_path):
+def test_a_truncated_gz_file(tmp_path):
     path = written(tmp_path, b"1 2\ntea 1 2\n" * 50, "vectors.txt.gz")
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ValueError, match=r"vectors.txt.gz cannot be unpacked .* download it again"):
         word2vec_format.load(path)
-    path.write_bytes(b"1 2\ntea 1 2\n")
-    with pytest.raises(ValueError, match=r"cannot be unpacked"):
+
+
+def test_vectors_of_glove_as_they_are_distributed(tmp_path):
+    path = tmp_path / "glove.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("glove.txt", b"tea 1 2\ncup 3 4\n")
+    assert_identical(word2vec_format.load(path), vectorizer_with({"tea": [1, 2], "cup": [3, 4]}))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("glove.200d.txt", b"tea 1 2\ncup 3 4\n")
+    with pytest.raises(ValueError, match=r"glove.zip is a zip archive of 2 files, 'glove.txt', 'glove.200d.txt'"):
         word2vec_format.load(path)
+
+
+def test_files_that_gensim_saves_as_pickles_are_named(tmp_path):
+    theirs = KeyedVectors(5)
+    theirs.add_vectors(TOKENS, vectorizer_of(TOKENS).embeddings_)
+    theirs.save(str(tmp_path / "vectors.bin"))
+    with pytest.raises(ValueError, match=r"vectors.bin is a pickle, .* save_word2vec_format"):
+        word2vec_format.load(tmp_path / "vectors.bin")
 
 
 TEXT_ONLY = r"the bytes of these vectors are valid text, .*: save as text, binary=False"
