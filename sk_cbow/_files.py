@@ -32,6 +32,7 @@ OTHER_FORMATS = {
     rb".{257}ustar|7z\xbc\xaf\x27\x1c|\x28\xb5\x2f\xfd": "an archive of a kind that is not read: unpack it first",
     b"|".join([ZIP, *COMPRESSED]): "compressed twice: unpack it first",
 }
+COMPRESSED_SUFFIXES = (".gz", ".tgz", ".bz2", ".xz", ".zip", ".7z", ".zst")  # of which only .gz is written
 MAGIC_BYTES = 262  # the longest of these, of tar
 ZIP_ENCRYPTED = 1  # a flag in zip archives
 NAMED_MEMBERS = 5  # of a zip archive, in an error message
@@ -130,7 +131,7 @@ def _open_in_place(path, descriptor):
 
 
 def _compressed(path, file):
-    return gzip.GzipFile("", "wb", fileobj=file) if path.endswith(".gz") else nullcontext(file)
+    return gzip.GzipFile("", "wb", fileobj=file) if path.lower().endswith(".gz") else nullcontext(file)
 
 
 def _created(unfinished, path, mode):

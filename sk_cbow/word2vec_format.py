@@ -19,7 +19,15 @@ from numbers import Integral
 
 import numpy as np
 
-from sk_cbow._files import RereadableFile, atomic_write, filled_lines, numbered_lines, open_for_reading, quoted
+from sk_cbow._files import (
+    COMPRESSED_SUFFIXES,
+    RereadableFile,
+    atomic_write,
+    filled_lines,
+    numbered_lines,
+    open_for_reading,
+    quoted,
+)
 from sk_cbow._word_vectors import WordVectors
 
 BYTES_AT_A_TIME = 2**20
@@ -29,6 +37,8 @@ MAX_VECTOR_SIZE = 2**18
 BYTES_PER_NUMBER = 32  # average of text including the space; Python writes a float with at most 24 characters
 MAX_HEADER_DIGITS = 18  # fits in 64 bits
 NUMBER_CHARACTERS = b" 0123456789+-.eE" + b"nNaAiIfFtTyY"  # the letters are those of nan and infinity
+SUFFIXES = {True: (".bin",), False: (".txt", ".vec")}  # of binary files and of text
+OTHER_SUFFIXES = {*COMPRESSED_SUFFIXES, ".tar", ".npy", ".npz", ".pkl", ".pickle", ".joblib"}
 TOKEN_OF_LINE = re.compile(rb"^[^ \n]* ", re.MULTILINE)
 CONTROL_CHARACTERS = re.compile(rb"[^\t\n\v\f\r -~\x80-\xff]")
 
@@ -46,7 +56,7 @@ def save(vectorizer, path, binary=False):
     path : str or path-like
         File to write; it is compressed if its name ends in ``.gz``. An existing file is replaced when the new one is
         complete; its mode and, where permitted, its owner are kept. A symbolic link stays a link. Pipes and devices,
-        such as ``/dev/stdout``, are written to.
+        such as ``/dev/stdout``, are written to. Names of other formats, such as ``.zip``, are errors.
     binary : bool, default=False
         Whether to write vectors as 32-bit floats, or as text with nine digits, from which the same 32-bit floats are
         restored.
@@ -57,8 +67,10 @@ def save(vectorizer, path, binary=False):
         If the vectorizer is not fitted.
     ValueError
         If a token is empty, contains a space or a line break, cannot be encoded as UTF-8, is longer than 1 MiB or has
-        the same text as another token; if a vector is not finite; if vectors have more than 262,144 numbers. With
-        ``binary=True``, also if the bytes of all vectors are valid text, so that `load` would read them as text.
+        the same text as another token; if a vector is not finite; if vectors have more than 262,144 numbers; if the
+        name ends like those of other formats, in ``.bin`` with ``binary=False``, or in ``.txt`` or ``.vec`` with
+        ``binary=True``. With ``binary=True``, also if the bytes of all vectors are valid text, so that `load` would
+        read them as text.
     OSError
         If the file cannot be written. An existing file is unchanged.
 
@@ -72,6 +84,7 @@ def save(vectorizer, path, binary=False):
     >>> bool((loaded.vectors == vectorizer.embeddings_).all())
     True
     """
+    _check_name(path, binary)
     word_vectors = vectorizer if isinstance(vectorizer, WordVectors) else vectorizer.word_vectors()
     vectors = np.asarray(word_vectors.vectors, "<f4")
     _check_writable(word_vectors, vectors.shape[1])
@@ -144,6 +157,21 @@ def load(path, binary=None, *, limit=None, token_type=str):
         raise TypeError(f"token_type={token_type!r} is neither str nor int: pass one of these types")
     with open_for_reading(path) as file:
         return WordVectors(*_read(file, path, binary, limit, token_type))
+
+
+def _check_name(path, binary):
+    name = os.path.basename(os.fsdecode(path)).lower().removesuffix(".gz")
+    suffix = os.path.splitext(name)[1]
+    if suffix in OTHER_SUFFIXES:
+        raise ValueError(
+            f"path={os.fsdecode(path)!r} ends in {suffix!r}, which save does not write: choose a name such as "
+            "'vectors.txt.gz'"
+        )
+    if suffix in SUFFIXES[not binary]:
+        raise ValueError(
+            f"path={os.fsdecode(path)!r} is a name of a {'text' if binary else 'binary'} file: pass "
+            f"binary={not binary}, or choose a name such as 'vectors{SUFFIXES[binary][0]}'"
+        )
 
 
 def _check_writable(word_vectors, vector_size):

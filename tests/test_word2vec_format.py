@@ -53,6 +53,36 @@ def test_saved_vectors_are_loaded_bit_for_bit(tmp_path, name, fitted, two_topics
     assert list(loaded.get_feature_names_out()) == list(fitted.get_feature_names_out())
 
 
+@pytest.mark.parametrize("name", ["v.txt.bz2", "v.xz", "v.ZIP", "v.tar.gz", "v.npy", "v.npz.gz", "v.pkl", "v.joblib"])
+def test_names_of_files_that_are_not_written_are_errors(tmp_path, name):
+    suffix = os.path.splitext(name.removesuffix(".gz"))[1]
+    with pytest.raises(
+        ValueError, match=rf"(?i){name}' ends in '\{suffix}', .*: choose a name such as 'vectors.txt.gz'"
+    ):
+        word2vec_format.save(vectorizer_of(TOKENS), tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "binary"), [("v.bin", False), ("v.BIN.GZ", False), ("v.vec", True), ("v.txt.gz", True)]
+)
+def test_names_of_text_are_not_for_binary_files_and_vice_versa(tmp_path, name, binary):
+    vectorizer = vectorizer_of(TOKENS)
+    with pytest.raises(ValueError, match=f"{name}' .*: pass binary={not binary}, or choose a name such as"):
+        word2vec_format.save(vectorizer, tmp_path / name, binary=binary)
+    word2vec_format.save(vectorizer, tmp_path / name, binary=not binary)
+    assert_identical(word2vec_format.load(tmp_path / name), vectorizer)
+    assert name.lower().endswith(".gz") == ((tmp_path / name).read_bytes()[:2] == b"\x1f\x8b")
+
+
+@pytest.mark.parametrize("name", ["vectors", "v.1", "v.model", "v.w2v", ".bin", "bin"])
+def test_other_names_are_for_both(tmp_path, name):
+    vectorizer = vectorizer_of(TOKENS)
+    for binary in (False, True):
+        word2vec_format.save(vectorizer, tmp_path / name, binary=binary)
+        assert_identical(word2vec_format.load(tmp_path / name), vectorizer)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_gensim_reads_what_we_write(tmp_path, name):
     vectorizer = vectorizer_of(TOKENS)
@@ -269,7 +299,7 @@ def test_vectors_whose_bytes_are_text_are_saved_as_text_only(tmp_path, monkeypat
     value = float(np.frombuffer(number, "<f4")[0])
     vectors = {f"token{row}": [value] * 2 for row in range(n_rows)}
     vectorizer = vectorizer_with(vectors)
-    path = written(tmp_path, b"the old file")
+    path = written(tmp_path, b"the old file", "vectors")
     with pytest.raises(ValueError, match=TEXT_ONLY):
         word2vec_format.save(vectorizer, path, binary=True)
     assert path.read_bytes() == b"the old file"
