@@ -2,10 +2,17 @@
 
 import hashlib
 import json
+import os
+import stat
 import zipfile
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
+
+from sk_cbow._files import COMPRESSED_SUFFIXES, atomic_write
+
+TEXTS = ("identity", "rng_state", "progress")
 
 
 class SavedTraining(NamedTuple):
@@ -27,46 +34,148 @@ def digest(*arrays, texts=()):
     return state.hexdigest()
 
 
-def write_checkpoint(file, identity, saved):
-    """Write the state of training to a binary file.
-
-    Parameters
-    ----------
-    file : binary file
-    identity : dict
-        Everything that determines the result of training: name -> number, text or dict of these.
-    saved : SavedTraining
-    """
-    texts = {"identity": identity, "rng_state": saved.rng_state, "progress": saved.progress}
-    arrays = {f"table {index}": table for index, table in enumerate(saved.tables)}
-    arrays |= {f"accumulator {index}": values for index, values in enumerate(saved.accumulators)}
-    np.savez(file, **{name: np.array(json.dumps(value)) for name, value in texts.items()}, **arrays)
-
-
-def read_checkpoint(file, identity, path):
-    """Read the state of training from a binary file.
+def check_checkpoint_path(checkpoint):
+    """Check that a file can be written, read and deleted, without opening it.
 
     Raises
     ------
     ValueError
+        If it cannot.
+    """
+    problem = None
+    try:
+        path = os.fsdecode(checkpoint)
+        folders = [os.path.dirname(path) or ".", os.path.dirname(os.path.realpath(path))]  # of a link and its target
+        if path.lower().endswith(COMPRESSED_SUFFIXES):
+            problem = "the name of a compressed file, which a checkpoint is not"
+        elif os.path.basename(path) in ("", ".", "..") or not stat.S_ISREG(_mode(path)):
+            problem = "not a file"
+        elif not all(map(os.path.isdir, folders)):
+            problem = "in a folder that does not exist"
+        elif not os.access(folders[-1], os.W_OK) or (os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK)):
+            problem = "not writable"
+    except (OSError, ValueError) as error:  # a loop of links, a name that is too long or has a null character
+        problem = f"not a path ({getattr(error, 'strerror', None) or error})"
+    if problem:
+        raise ValueError(
+            f"checkpoint={checkpoint!r} is {problem}: pass the path of a new file in a writable folder, such as "
+            "'training.npz'"
+        )
+
+
+def _mode(path):
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return stat.S_IFREG
+
+
+def write_checkpoint(path, identity, saved):
+    """Write the state of training to a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+    identity : dict
+        Everything that determines the result of training: name -> number, text or dict of these.
+    saved : SavedTraining
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; the message has a remedy.
+    """
+    texts = dict(zip(TEXTS, map(json.dumps, (identity, saved.rng_state, saved.progress)), strict=True))
+    arrays = {name: np.array(text) for name, text in texts.items()}
+    arrays |= {f"table {index}": table for index, table in enumerate(saved.tables)}
+    arrays |= {f"accumulator {index}": values for index, values in enumerate(saved.accumulators)}
+    try:
+        with atomic_write(path) as file:
+            np.savez(file, **arrays)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{error.strerror or error}; training cannot be saved in this checkpoint: free space, or pass another path",
+            os.fsdecode(path),
+        ) from error
+
+
+def read_checkpoint(path, identity, n_tables, table_shape):
+    """Read the state of training from a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+    identity : dict
+        As in `write_checkpoint`.
+    n_tables : int
+    table_shape : tuple
+        (n_tokens, vector_size).
+
+    Returns
+    -------
+    saved : SavedTraining
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no file.
+    ValueError
         If the file is not a checkpoint, is damaged, or has another identity.
     """
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            found, rng_state, progress = (
-                json.loads(str(arrays[name])) for name in ("identity", "rng_state", "progress")
-            )
-            tables, accumulators = (
-                [arrays[name] for name in arrays.files if name.startswith(kind)] for kind in ("table", "accumulator")
-            )
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"checkpoint={path!r} is not a checkpoint of sk_cbow, or it is damaged: delete it, or pass another path"
-        ) from error
-    different = [name for name in identity | found if found.get(name) != identity.get(name)]
-    if different:
-        raise ValueError(
-            f"checkpoint={path!r} is of another fit, with another {' and '.join(different)}: fit as before to resume, "
-            "or delete the file, or pass another path"
-        )
-    return SavedTraining(rng_state, tuple(progress), tables, accumulators)
+    with open(path, "rb") as file:
+        try:
+            archive = zipfile.ZipFile(file)
+            found = _read_text(archive, "identity")
+            different = [name for name in identity | found if found.get(name) != identity.get(name)]
+            if not different:
+                return _read_training(archive, n_tables, table_shape)
+        except MemoryError:
+            raise
+        except Exception as error:  # of zipfile, NumPy, json and the checks below, which raise a dozen kinds
+            raise ValueError(
+                f"checkpoint={path!r} is not a checkpoint of sk_cbow, or it is damaged: delete it, or pass another path"
+            ) from error
+    raise ValueError(
+        f"checkpoint={path!r} is of another fit, with another {' and '.join(different)}: fit as before to resume, "
+        "or delete the file, or pass another path"
+    )
+
+
+def _read_training(archive, n_tables, table_shape):
+    shapes = {f"table {index}": table_shape for index in range(n_tables)}
+    shapes |= {f"accumulator {index}": table_shape[:1] for index in range(n_tables)}
+    if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in (*TEXTS, *shapes)):
+        raise ValueError(f"the entries are {archive.namelist()}")
+    rng_state, progress = _read_text(archive, "rng_state"), _read_text(archive, "progress")
+    np.random.default_rng(0).bit_generator.state = rng_state  # raises if it is not a state
+    loss_curve, n_blocks, loss, n_targets = progress
+    if not all(isinstance(value, (int, float)) for value in (*loss_curve, n_blocks, loss, n_targets)):
+        raise ValueError(f"the progress is {progress}")
+    arrays = [_read_array(archive, name, np.float32, shape) for name, shape in shapes.items()]
+    return SavedTraining(rng_state, tuple(progress), arrays[:n_tables], arrays[n_tables:])
+
+
+def _read_text(archive, name):
+    return json.loads(str(_read_array(archive, name, np.str_, ())))
+
+
+def _read_array(archive, name, dtype, shape):
+    """Read an array without memory for more than the file contains."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} is compressed")
+    with archive.open(member) as entry:
+        version = np.lib.format.read_magic(entry)
+        if version != (1, 0):
+            raise ValueError(f"{name} has the version {version}")
+        found_shape, is_fortran_order, found_dtype = np.lib.format.read_array_header_1_0(entry)
+        if found_shape != shape or is_fortran_order or not np.issubdtype(found_dtype, dtype):
+            raise ValueError(f"{name} has the shape {found_shape} and the type {found_dtype}")
+        return np.frombuffer(entry.read(), found_dtype).reshape(shape)
+
+
+def remove_checkpoint(path):
+    """Delete the file, if there is one. Of a symbolic link, the target, so that the next fit writes there, too."""
+    with suppress(FileNotFoundError):
+        os.remove(os.path.realpath(path))

@@ -20,9 +20,16 @@ from sk_cbow._blocks import (
     keep_probability,
     noise_probability,
 )
-from sk_cbow._checkpoint import SavedTraining, digest, read_checkpoint, write_checkpoint
+from sk_cbow._checkpoint import (
+    SavedTraining,
+    check_checkpoint_path,
+    digest,
+    read_checkpoint,
+    remove_checkpoint,
+    write_checkpoint,
+)
 from sk_cbow._documents import token_lists, with_progress
-from sk_cbow._files import atomic_write, quoted, text_lines
+from sk_cbow._files import quoted, text_lines
 from sk_cbow._pooling import (
     count_document_frequency,
     document_term_matrices,
@@ -195,8 +202,8 @@ default=None
     checkpoint : str, path-like or None, default=None
         File to which training is saved after each epoch and every five minutes. If `fit` is interrupted, by Ctrl-C or a
         failure of the machine, the same `fit` with the same documents resumes from the file, with identical results.
-        The file is deleted when `fit` succeeds. It is as large as the tables. Only one fit at a time may use it, so it
-        cannot be used in a grid search.
+        The file, or the one that a symbolic link points to, is deleted when `fit` succeeds. It is as large as the
+        tables. Only one fit at a time may use it, so it cannot be used in a grid search.
 
     random_state : int, RandomState instance or None, default=None
         Determines the initial vectors, the order of documents, subsampling, window sizes and negative samples. With an
@@ -422,7 +429,7 @@ default=None
             If there is not enough memory for the tables or for a block; the message says how much training needs.
         OSError
             If X has more than a quarter of a billion tokens, so that they are kept in a temporary file, and the folder
-            of temporary files does not have enough space.
+            of temporary files does not have enough space; if `checkpoint` cannot be written.
         RuntimeError
             If it is called where TensorFlow cannot train, such as in the scope of a ``tf.distribute`` strategy.
         ValueError
@@ -431,7 +438,7 @@ default=None
             number of dimensions that the document vectors span; if one of `init_vectors` does not have `vector_size`
             finite numbers; if ``freeze_init=True`` with ``shared_embedding=False``; if `vector_size` or
             `shared_embedding` has changed since the previous fit and ``warm_start=True``; if `checkpoint` is damaged,
-            or belongs to another fit.
+            belongs to another fit, or cannot be a file.
 
         Examples
         --------
@@ -537,8 +544,13 @@ default=None
         others = {name: value for name, value in vars(self).copy().items() if name not in FITTED_ATTRIBUTES}
         self.__dict__ = others | fitted  # atomic: other threads see either the old attributes or the new ones
         if parameters.get("checkpoint") is not None:
-            with suppress(FileNotFoundError):
-                os.remove(parameters["checkpoint"])
+            try:
+                remove_checkpoint(parameters["checkpoint"])
+            except OSError as error:
+                _warn(
+                    f"the fit is complete, but checkpoint={parameters['checkpoint']!r} could not be deleted "
+                    f"({error.strerror}): delete it, since no other fit can use it"
+                )
         return corpus, _with_attributes(type(self), others | fitted)
 
     def _corpus_and_attributes(self, X, incremental):
@@ -582,11 +594,7 @@ default=None
         if self.init_vectors is not None:
             self.init_vectors = as_mapping(self.init_vectors)  # self is a copy
         if self.checkpoint is not None:
-            path = os.path.abspath(self.checkpoint)
-            if not os.access(os.path.dirname(path), os.W_OK) or os.path.isdir(path) or path.endswith(".gz"):
-                raise ValueError(
-                    f"checkpoint={self.checkpoint!r} is not an uncompressed file in a writable folder: pass one"
-                )
+            check_checkpoint_path(self.checkpoint)
         if self.remove_components >= self.vector_size:
             raise ValueError(
                 f"remove_components={self.remove_components} leaves nothing of vectors with vector_size="
@@ -665,7 +673,7 @@ default=None
         if self.checkpoint is not None:
             identity = self._identity(corpus, row_inits, rng)
             rng_state = rng.bit_generator.state
-            if (saved := self._saved_training(identity)) is not None:
+            if (saved := self._saved_training(identity, corpus)) is not None:
                 progress = Progress(*saved.progress)
                 rng_state = rng.bit_generator.state = saved.rng_state
                 all_rows = np.arange(len(corpus.vocabulary.rows))
@@ -673,9 +681,8 @@ default=None
                     inits.append(RowInit(all_rows, *values))
 
             def save(trained, progress):
-                with atomic_write(self.checkpoint) as file:
-                    saved = SavedTraining(rng_state, progress, trained.tables, trained.accumulators)
-                    write_checkpoint(file, identity, saved)
+                saved = SavedTraining(rng_state, progress, trained.tables, trained.accumulators)
+                write_checkpoint(self.checkpoint, identity, saved)
 
         return train(
             blocks,
@@ -690,10 +697,11 @@ default=None
             save=save,
         )
 
-    def _saved_training(self, identity):
+    def _saved_training(self, identity, corpus):
         """Return the state of training in the checkpoint, if there is one."""
-        with suppress(FileNotFoundError), open(self.checkpoint, "rb") as file:
-            return read_checkpoint(file, identity, self.checkpoint)
+        table_shape = (len(corpus.vocabulary.rows), self.vector_size)
+        with suppress(FileNotFoundError):
+            return read_checkpoint(self.checkpoint, identity, 1 if self.shared_embedding else 2, table_shape)
 
     def _identity(self, corpus, row_inits, rng):
         """Return everything that determines the result of training."""

@@ -1,11 +1,20 @@
+import errno
+import io
+import os
+import pickle
+import resource
 import subprocess
 import sys
+import tracemalloc
+import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from sk_cbow import CBOWVectorizer, _model
+from sk_cbow._checkpoint import SavedTraining, read_checkpoint, write_checkpoint
 
 DOCUMENTS = [[f"w{number}" for number in np.random.default_rng(seed).zipf(1.5, 40) % 50] for seed in range(200)]
 SMALL = {"vector_size": 8, "epochs": 4, "batch_size": 256, "sample": 0, "random_state": 0}
@@ -127,10 +136,212 @@ def test_a_damaged_checkpoint_is_an_error(tmp_path, always_save, damage):
         CBOWVectorizer(**SMALL, checkpoint=path).fit(DOCUMENTS)
 
 
-def test_a_path_that_cannot_be_written_is_an_error_before_documents_are_read(tmp_path):
-    for path in (tmp_path / "missing" / "training", tmp_path, tmp_path / "training.gz"):
-        with pytest.raises(ValueError, match="is not an uncompressed file in a writable folder: pass"):
-            CBOWVectorizer(checkpoint=path).fit(document for document in [1])
+class BytesPath(os.PathLike):
+    def __init__(self, path):
+        self.path = os.fsencode(path)
+
+    def __fspath__(self):
+        return self.path
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("missing/training", "in a folder that does not exist"),
+        ("missing/../training", "in a folder that does not exist"),
+        ("dangling", "in a folder that does not exist"),
+        ("text/training", r"not a path .Not a directory"),
+        (".", "not a file"),
+        ("training/", "not a file"),
+        ("training/.", "not a file"),
+        ("text/", "not a"),
+        ("", "not a file"),
+        ("fifo", "not a file"),
+        ("/dev/null", "not a file"),
+        ("loop", "not a path .Too many levels of symbolic links"),
+        ("t" * 300, "not a path .File name too long"),
+        ("null\0", "not a path .embedded null"),
+        ("training.gz", "the name of a compressed file, which a checkpoint is not"),
+        ("training.BZ2", "the name of a compressed file, which a checkpoint is not"),
+        (BytesPath("fifo"), "not a file"),
+    ],
+    ids=range(17),
+)
+def test_a_path_that_cannot_be_a_checkpoint_is_an_error_before_documents_are_read(tmp_path, monkeypatch, path, problem):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_bytes(b"")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("missing/training")
+    os.mkfifo("fifo")
+    message = rf"checkpoint=.* is {problem}.*: pass the path of a new file in a writable folder, such as 'training.npz'"
+    with pytest.raises(ValueError, match=message):
+        CBOWVectorizer(checkpoint=path).fit(document for document in [1])
+
+
+def test_paths_of_a_new_file_and_of_an_existing_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder/training")
+    for path in ("training", "folder/../training", "link", tmp_path / "folder" / "training", BytesPath("training")):
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                CBOWVectorizer(**SMALL, checkpoint=path, callbacks=lambda: [Interrupt(2)]).fit(DOCUMENTS[:20])
+            assert os.path.isfile(path)
+        CBOWVectorizer(**SMALL, checkpoint=path).fit(DOCUMENTS[:20])
+        assert not os.path.exists(path)
+    assert os.path.islink("link")
+
+
+def test_a_checkpoint_that_cannot_be_deleted_is_a_warning(tmp_path):
+    path = tmp_path / "training"
+
+    def replace_by_folder(logs):
+        path.unlink()
+        path.mkdir()
+
+    callback = keras.callbacks.LambdaCallback(on_train_end=replace_by_folder)
+    vectorizer = CBOWVectorizer(**SMALL, checkpoint=path, callbacks=lambda: callback)
+    message = r"the fit is complete, but checkpoint=.*training'\) could not be deleted \(.*\): delete it"
+    with pytest.warns(UserWarning, match=message) as caught:
+        vectorizer.fit(DOCUMENTS[:20])
+    assert caught[0].filename == __file__
+    expected = CBOWVectorizer(**SMALL).fit(DOCUMENTS[:20])
+    np.testing.assert_array_equal(vectorizer.embeddings_, expected.embeddings_)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path):
+    path = tmp_path / "training"
+    vectorizer = CBOWVectorizer(**SMALL).fit(DOCUMENTS[:20])
+    before = pickle.dumps(vectorizer.set_params(checkpoint=path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))  # as on a full disk
+    try:
+        with pytest.raises(OSError, match=r"training cannot be saved .*: free space, or pass another path") as caught:
+            vectorizer.fit(DOCUMENTS[:20])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
+    assert pickle.dumps(vectorizer) == before
+    assert os.listdir(tmp_path) == []
+
+
+IDENTITY = {"sk_cbow": "0.1", "window": 5, "random_state": None}
+NOT_A_CHECKPOINT = "training' is not a checkpoint of sk_cbow, or it is damaged: delete it, or pass another path"
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A path, and what is saved there."""
+    rng = np.random.default_rng(0)
+    tables = [rng.normal(size=(3, 2)).astype(np.float32) for _ in range(2)]
+    accumulators = [rng.uniform(size=3).astype(np.float32) for _ in range(2)]
+    saved = SavedTraining(rng.bit_generator.state, ([0.5, 0.25], 3, 1.5, 20.0), tables, accumulators)
+    write_checkpoint(tmp_path / "training", IDENTITY, saved)
+    return str(tmp_path / "training"), saved
+
+
+def assert_equal(found, saved):
+    assert found[:2] == saved[:2]
+    for arrays, expected in zip(found[2:], saved[2:], strict=True):
+        np.testing.assert_array_equal(arrays, expected)
+
+
+def test_what_is_saved_is_read(saved):
+    path, saved = saved
+    assert_equal(read_checkpoint(path, IDENTITY, 2, (3, 2)), saved)
+    with pytest.raises(ValueError, match="training' is of another fit, with another window: fit as before to resume"):
+        read_checkpoint(path, IDENTITY | {"window": 3}, 1, (30, 2))
+
+
+def test_a_changed_byte_is_harmless_or_an_error(saved):
+    path, saved = saved
+    intact = Path(path).read_bytes()
+    flips = np.random.default_rng(0).integers(1, 256, len(intact), dtype=np.uint8)
+    n_errors = 0
+    with open(path, "r+b", buffering=0) as file:
+        for position, flip in list(enumerate(flips))[::2]:
+            file.seek(position)
+            file.write(bytes([intact[position] ^ flip]))
+            try:
+                assert_equal(read_checkpoint(path, IDENTITY, 2, (3, 2)), saved)
+            except ValueError as error:
+                n_errors += NOT_A_CHECKPOINT in str(error)
+            file.seek(position)
+            file.write(intact[position : position + 1])
+    assert n_errors > len(intact) / 4
+
+
+def rewritten(path, change, save=np.savez):
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    change(arrays)
+    with open(path, "wb") as file:
+        save(file, **arrays)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays.update({"table 2": arrays["table 0"]}),
+        lambda arrays: arrays.update({"table 01": arrays.pop("table 1")}),
+        lambda arrays: arrays.pop("accumulator 1"),
+        lambda arrays: arrays.update({"table 0": arrays["table 0"][:2]}),
+        lambda arrays: arrays.update({"table 0": arrays["table 0"].T}),
+        lambda arrays: arrays.update({"table 0": np.asfortranarray(arrays["table 0"])}),
+        lambda arrays: arrays.update({"table 0": arrays["table 0"].astype(np.float64)}),
+        lambda arrays: arrays.update({"accumulator 0": np.arange(3)}),
+        lambda arrays: arrays.update(identity=np.array("[1]")),
+        lambda arrays: arrays.update(identity=np.array("[" * 100_000)),
+        lambda arrays: arrays.update(identity=np.array(["{}"])),
+        lambda arrays: arrays.update(identity=np.array(1)),
+        lambda arrays: arrays.update(rng_state=np.array("[]")),
+        lambda arrays: arrays.update(rng_state=np.array('{"bit_generator": "PCG64", "state": {"state": 1e5}}')),
+        lambda arrays: arrays.update(progress=np.array('[[], 1, "2", 3]')),
+        lambda arrays: arrays.update(progress=np.array("[[], 1]")),
+    ],
+    ids=range(16),
+)
+def test_other_contents_are_an_error(saved, change):
+    path, _ = saved
+    rewritten(path, lambda arrays: None)
+    read_checkpoint(path, IDENTITY, 2, (3, 2))
+    rewritten(path, change)
+    with pytest.raises(ValueError, match=NOT_A_CHECKPOINT):
+        read_checkpoint(path, IDENTITY, 2, (3, 2))
+
+
+def test_other_files_are_an_error(saved):
+    path, _ = saved
+    duplicate = Path(path).with_name("duplicate")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(duplicate, "w") as copy:
+        for name in archive.namelist():
+            copy.writestr(name, archive.read(name))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            copy.writestr("table 0.npy", archive.read("table 1.npy"))
+    npy = io.BytesIO()
+    np.save(npy, np.ones(3))
+    for content in (b"", b"hello", npy.getvalue(), pickle.dumps(IDENTITY), duplicate.read_bytes()):
+        Path(path).write_bytes(content)
+        with pytest.raises(ValueError, match=NOT_A_CHECKPOINT):
+            read_checkpoint(path, IDENTITY, 2, (3, 2))
+
+
+@pytest.mark.parametrize("save", [np.savez_compressed, np.savez])
+def test_a_small_file_needs_little_memory(saved, save):
+    path, _ = saved
+    header = {"descr": "<U250000000", "fortran_order": False, "shape": ()}  # a gigabyte, of which there is nothing
+    if save is np.savez_compressed:
+        rewritten(path, lambda arrays: arrays.update(identity=np.array(" " * 2**22 + "{}")), save)
+    else:
+        with zipfile.ZipFile(path, "w") as archive, archive.open("identity.npy", "w") as entry:
+            np.lib.format.write_array_header_1_0(entry, header)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=NOT_A_CHECKPOINT):
+            read_checkpoint(path, IDENTITY, 2, (3, 2))
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_keras_backup_and_restore_is_an_error(tmp_path):
