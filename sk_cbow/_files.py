@@ -29,7 +29,8 @@ OTHER_FORMATS = {
     rb"\x80[\x02-\x05]": "a pickle, maybe of gensim: then load it by KeyedVectors.load(path), and pass that as "
     "init_vectors or save it by its method save_word2vec_format",
     rb"\x93NUMPY": NUMPY_FILE,
-    rb".{257}ustar|7z\xbc\xaf\x27\x1c|\x28\xb5\x2f\xfd": "an archive of a kind that is not read: unpack it first",
+    rb".{100}[0-7]{6}[0-7 ]\0.{148}\0ustar": "a tar archive: unpack it first",
+    rb"7z\xbc\xaf\x27\x1c|\x28\xb5\x2f\xfd": "compressed by 7-Zip or Zstandard: unpack it first",
     b"|".join([ZIP, *COMPRESSED]): "compressed twice: unpack it first",
 }
 COMPRESSED_SUFFIXES = (".gz", ".tgz", ".bz2", ".xz", ".zip", ".7z", ".zst")  # of which only .gz is written
