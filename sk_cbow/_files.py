@@ -8,9 +8,7 @@ import io
 import itertools
 import os
 import re
-import signal
 import stat
-import threading
 import zipfile
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
@@ -41,16 +39,14 @@ NAMED_MEMBERS = 5  # of a zip archive, in an error message
 MAX_LINE_BYTES = 2**20  # in files of word pairs or analogies
 MAX_BLANK_LINES = 100_000  # one after the other; compressed, a kilobyte holds a million
 QUOTED_CHARACTERS = 80  # of a token or a line, in an error message
-DESCRIPTOR_PATH = re.compile(r"(?:/dev|/proc/(\d+)(?:/task/\d+)?)/fd/(\d+)")  # /dev/stdout links there, too
 
 
 @contextmanager
 def atomic_write(path):
     """Open a file for writing that replaces the one at `path` when it is complete.
 
-    After an exception, and after SIGTERM in the main thread, the new file is removed and the old one is unchanged. An
-    existing file keeps its mode and, where permitted, its owner; a symbolic link stays a link. Pipes, devices and open
-    descriptors, such as /dev/stdout, cannot be replaced; they are written to.
+    After an exception, the new file is removed and the old one is unchanged. An existing file keeps its mode; a
+    symbolic link stays a link. Pipes and devices cannot be replaced; they are written to.
 
     Parameters
     ----------
@@ -68,10 +64,10 @@ def atomic_write(path):
     """
     path = os.fsdecode(path)
     status = _status(path)
-    target, descriptor = _resolved(path)
-    is_replaceable = os.path.basename(target) and (status is None or stat.S_ISREG(status.st_mode))
-    if descriptor or not is_replaceable:
-        with _open_in_place(path, descriptor) as file, _compressed(path, file) as to_compress:
+    is_special = status is not None and not _is_replaceable(path, status)
+    target = path if is_special else _resolved(path)
+    if is_special or not os.path.basename(target):  # for a path such as "new/", `open` raises an error
+        with open(path, "wb") as file, _compressed(path, file) as to_compress:
             yield to_compress
         return
     if status is not None:
@@ -85,7 +81,7 @@ def atomic_write(path):
             file.flush()
             os.fsync(file.fileno())
         if status is not None:
-            _copy_owner_and_mode(status, unfinished)
+            os.chmod(unfinished, stat.S_IMODE(status.st_mode))
         os.replace(unfinished, target)
 
 
@@ -96,21 +92,22 @@ def _status(path):
         return None
 
 
-def _resolved(path):
-    """Follow symbolic links as the system does, to a file or to an open descriptor of a process.
+def _is_replaceable(path, status):
+    target = os.path.realpath(path)  # does not exist if the file is open, as in /dev/fd/5, but has been deleted
+    return stat.S_ISREG(status.st_mode) and os.path.exists(target)
 
-    The entry of a descriptor in /proc is a link, too, but replacing its target would not change the open file.
-    """
+
+def _resolved(path):
+    """Follow symbolic links as the system does, also to a file that does not exist yet."""
     target = path
     while True:
         folder, name = os.path.split(target)
-        if not name:  # a path such as "new/", which cannot be opened
-            return target, None
+        if not name:
+            return target
         with _errors_about(path):
             target = os.path.join(os.path.realpath(folder, strict=True), name)
-        descriptor = DESCRIPTOR_PATH.fullmatch(target)
-        if descriptor or not os.path.islink(target):
-            return target, descriptor
+        if not os.path.islink(target):
+            return target
         target = os.path.join(os.path.dirname(target), os.readlink(target))
 
 
@@ -124,13 +121,6 @@ def _errors_about(path):
         raise
 
 
-def _open_in_place(path, descriptor):
-    if descriptor and descriptor[1] in (None, str(os.getpid())):
-        with _errors_about(path):
-            return open(os.dup(int(descriptor[2])), "wb")  # opening by path would write from the beginning
-    return open(path, "wb")
-
-
 def _compressed(path, file):
     return gzip.GzipFile("", "wb", fileobj=file) if path.lower().endswith(".gz") else nullcontext(file)
 
@@ -142,57 +132,18 @@ def _created(unfinished, path, mode):
 
 @contextmanager
 def _removed_afterwards(file):
-    process = os.getpid()
-
-    def remove():
-        if os.getpid() == process:  # not in a forked process
-            with suppress(OSError):
-                os.remove(file)
-
-    with _before_sigterm(remove):
-        try:
-            try:
-                yield
-            finally:
-                remove()
-        finally:
-            remove()  # again, since Ctrl-C may have interrupted it
-
-
-@contextmanager
-def _before_sigterm(action):
-    """Call `action` before SIGTERM ends the process.
-
-    The stack is not unwound, just as without a handler. Python allows handlers in the main thread only. A handler that
-    the program has installed is kept.
-    """
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-
-    def act_and_end(signal_number, frame):
-        try:
-            action()
-        finally:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGTERM)
-
     try:
-        signal.signal(signal.SIGTERM, act_and_end)
-        yield
+        try:
+            yield
+        finally:
+            _remove(file)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _remove(file)  # again, since Ctrl-C may have interrupted it
 
 
-def _copy_owner_and_mode(status, path):
-    new = os.stat(path)
-    if (new.st_uid, new.st_gid) != (status.st_uid, status.st_gid):
-        # Changing the group may be permitted even if changing the user is not.
-        for owner in ((status.st_uid, -1), (-1, status.st_gid)):
-            with suppress(OSError):
-                os.chown(path, *owner)
-    os.chmod(path, stat.S_IMODE(status.st_mode))
+def _remove(file):
+    with suppress(OSError):
+        os.remove(file)
 
 
 @contextmanager

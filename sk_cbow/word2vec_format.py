@@ -55,8 +55,8 @@ def save(vectorizer, path, binary=False):
         Fitted. Its vectors are written in the order of its vocabulary, integer tokens as text.
     path : str or path-like
         File to write; it is compressed if its name ends in ``.gz``. An existing file is replaced when the new one is
-        complete; its mode and, where permitted, its owner are kept. A symbolic link stays a link. Pipes and devices,
-        such as ``/dev/stdout``, are written to. Names of other formats, such as ``.zip``, are errors.
+        complete; its mode is kept. A symbolic link stays a link. Pipes and devices are written to. Names of other
+        formats, such as ``.zip``, are errors.
     binary : bool, default=False
         Whether to write vectors as 32-bit floats, or as text with nine digits, from which the same 32-bit floats are
         restored.
