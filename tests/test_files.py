@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sk_cbow import CBOWVectorizer, _files, word2vec_format
+from sk_cbow import CBOWVectorizer, WordVectors, _files, word2vec_format
 from sk_cbow._files import (
     QUOTED_CHARACTERS,
     RereadableFile,
@@ -366,9 +366,8 @@ def test_the_projectors_files_are_replaced_when_complete(tmp_path):
 
 
 def test_projector_names_that_utf8_cannot_encode(tmp_path):
-    vectorizer = numbered_vectorizer(1)
-    vectorizer.vocabulary_ = {"a\tb": 0, "\ud800": 1}
-    save_projector(vectorizer, tmp_path)
+    word_vectors = WordVectors(["a\tb", "\ud800"], np.ones((2, 3)))
+    save_projector(CBOWVectorizer.from_vectors(word_vectors), tmp_path)
     assert (tmp_path / "metadata.tsv").read_text() == "a b\n?\n"
 
 

@@ -232,7 +232,7 @@ def test_vectors_of_glove_as_they_are_distributed(tmp_path):
 
 def test_files_that_gensim_saves_as_pickles_are_named(tmp_path):
     theirs = KeyedVectors(5)
-    theirs.add_vectors(TOKENS, vectorizer_of(TOKENS).embeddings_)
+    theirs.add_vectors(TOKENS, vectorizer_of(TOKENS).vectors)
     theirs.save(str(tmp_path / "vectors.bin"))
     with pytest.raises(ValueError, match=r"vectors.bin is a pickle, .* save_word2vec_format"):
         word2vec_format.load(tmp_path / "vectors.bin")
