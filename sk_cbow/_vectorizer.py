@@ -29,7 +29,7 @@ from sk_cbow._checkpoint import (
     write_checkpoint,
 )
 from sk_cbow._documents import token_lists, with_progress
-from sk_cbow._files import quoted, text_lines
+from sk_cbow._files import quoted
 from sk_cbow._pooling import (
     count_document_frequency,
     document_term_matrices,
@@ -40,7 +40,7 @@ from sk_cbow._pooling import (
     token_weights,
 )
 from sk_cbow._row_init import RowInit, as_mapping, rows_from_previous, rows_from_vectors
-from sk_cbow._similarity import analogy_score, most_similar, similarity_score
+from sk_cbow._similarity import most_similar
 from sk_cbow._state import (
     COUNTS,
     FITTED_ATTRIBUTES,
@@ -1047,145 +1047,6 @@ default=None
         if not is_kept.any():
             raise ValueError(f"tokens are all {len(is_kept)} of the vocabulary: keep at least one")
         return _with_attributes(type(self), attributes_of_rows(vars(fitted), np.flatnonzero(is_kept)))
-
-    def similarity_score(
-        self, path, *, delimiter=None, restrict_vocab=300_000, case_insensitive=True, dummy4unknown=False
-    ):
-        """Correlate cosine similarity with human judgements of word similarity.
-
-        The result is that of gensim's ``KeyedVectors.evaluate_word_pairs`` with the same vectors.
-
-        Parameters
-        ----------
-        path : str or path-like
-            A text file with two words and a number per line, such as WordSim-353 [1]_; it may be compressed by gzip,
-            bzip2, xz or zip. Lines that begin with # are ignored.
-        delimiter : str or None, default=None
-            Separator of the words and the number. None means white space.
-        restrict_vocab : int or None, default=300_000
-            Use only this number of tokens, the first in `vocabulary_`. None means all.
-        case_insensitive : bool, default=True
-            Whether to ignore case. Of tokens that differ only in case, the first in `vocabulary_` is used.
-        dummy4unknown : bool, default=False
-            Whether a pair with an unknown word has similarity 0. If False, it is ignored.
-
-        Returns
-        -------
-        pearson, spearman : scipy.stats results
-            Correlations, each with a ``statistic`` in -1..1 and a ``pvalue``.
-        oov_ratio : float
-            Percentage of pairs with an unknown word.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called before.
-        TypeError
-            If `restrict_vocab` is not an integer or `delimiter` is not a string.
-        ValueError
-            If a line does not consist of two words and a number, is not UTF-8 or is longer than 1 MiB; if fewer than
-            two pairs are known; if a compressed file is damaged; if `restrict_vocab` is below 1 or `delimiter` empty.
-
-        References
-        ----------
-        .. [1] Lev Finkelstein et al. (2002). Placing search in context: the concept revisited. ACM TOIS 20.
-
-        Examples
-        --------
-        >>> from pathlib import Path
-        >>> from sk_cbow import CBOWVectorizer
-        >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0)
-        >>> pairs = "tea milk 9\\ncar road 8\\ntea car 1\\nroad cup 0\\n"
-        >>> _ = Path("pairs.txt").write_text(pairs)
-        >>> score = vectorizer.fit(documents).similarity_score("pairs.txt")
-        >>> bool(score.spearman.statistic > 0.5)
-        True
-        """
-        fitted = fitted_view(self)
-        return similarity_score(
-            path,
-            text_lines(path),
-            fitted.vocabulary_,
-            fitted.embeddings_,
-            delimiter=delimiter,
-            restrict_vocab=restrict_vocab,
-            case_insensitive=case_insensitive,
-            dummy4unknown=dummy4unknown,
-        )
-
-    def analogy_score(self, path, *, restrict_vocab=300_000, case_insensitive=True, dummy4unknown=False):
-        """Answer questions of the kind "Athens is to Greece as Oslo is to ...?".
-
-        With unit vectors a, b and c of the first three words, the answer is the word with the highest cosine similarity
-        to b - a + c, except these three words [1]_. The result is that of gensim's
-        ``KeyedVectors.evaluate_word_analogies`` with the same vectors.
-
-        Parameters
-        ----------
-        path : str or path-like
-            A text file with four words per line; it may be compressed by gzip, bzip2, xz or zip. Before the questions
-            of each section, there is a line with a colon and the name of the section.
-        restrict_vocab : int or None, default=300_000
-            Use only this number of tokens, the first in `vocabulary_`, in questions and as answers. None means all.
-        case_insensitive : bool, default=True
-            Whether to ignore case. Of tokens that differ only in case, the first in `vocabulary_` is used.
-        dummy4unknown : bool, default=False
-            Whether a question with an unknown word counts as answered incorrectly. If False, it is ignored.
-
-        Returns
-        -------
-        accuracy : float
-            Fraction of questions answered correctly, 0..1.
-        sections : list of dict
-            One for each section and a last one for all questions, with its name under "section" and lists of questions
-            under "correct" and "incorrect".
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called before.
-        TypeError
-            If `restrict_vocab` is not an integer.
-        ValueError
-            If a line does not consist of four words, comes before the first section, is not UTF-8 or is longer than
-            1 MiB; if no question has only known words; if a compressed file is damaged; if `restrict_vocab` is below 1.
-
-        References
-        ----------
-        .. [1] Tomas Mikolov, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Efficient estimation of word
-           representations in vector space. ICLR workshop.
-
-        Examples
-        --------
-        >>> from pathlib import Path
-        >>> from sk_cbow import CBOWVectorizer
-        >>> vectors = {"oslo": [1, 0, 0], "norway": [1, 0, 1]}
-        >>> vectors |= {"athens": [0, 1, 0], "greece": [0, 1, 1]}
-        >>> vectorizer = CBOWVectorizer(
-        ...     vector_size=3, sample=0, init_vectors=vectors, freeze_init=True
-        ... )
-        >>> documents = [["oslo", "norway", "fjord"]]
-        >>> documents += [["athens", "greece", "olive"]]
-        >>> vectorizer = vectorizer.fit(documents * 50)
-        >>> questions = ": capitals\\nathens greece oslo norway\\n"
-        >>> _ = Path("questions.txt").write_text(questions)
-        >>> accuracy, sections = vectorizer.analogy_score("questions.txt")
-        >>> accuracy
-        1.0
-        >>> [section["section"] for section in sections]
-        ['capitals', 'Total accuracy']
-        """
-        fitted = fitted_view(self)
-        return analogy_score(
-            path,
-            text_lines(path),
-            fitted.vocabulary_,
-            fitted.embeddings_,
-            restrict_vocab=restrict_vocab,
-            case_insensitive=case_insensitive,
-            dummy4unknown=dummy4unknown,
-        )
 
     @property
     def _n_features_out(self):

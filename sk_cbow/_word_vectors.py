@@ -83,6 +83,26 @@ class WordVectors(Mapping):
         self.__init__(**state)
 
 
+def as_word_vectors(vectorizer):
+    """Return the word vectors of a fitted vectorizer, or `WordVectors` as they are.
+
+    Raises
+    ------
+    NotFittedError
+        If the vectorizer is not fitted.
+    TypeError
+        If `vectorizer` is neither.
+    """
+    if isinstance(vectorizer, WordVectors):
+        return vectorizer
+    if not hasattr(vectorizer, "word_vectors"):
+        raise TypeError(
+            f"vectorizer is a {type(vectorizer).__name__}: pass a fitted CBOWVectorizer, such as the first step of a "
+            "pipeline, or WordVectors"
+        )
+    return vectorizer.word_vectors()
+
+
 def _rows_of(tokens):
     for position, token in enumerate(tokens):
         if not isinstance(token, (str, Integral)):

@@ -28,7 +28,7 @@ from sk_cbow._files import (
     open_for_reading,
     quoted,
 )
-from sk_cbow._word_vectors import WordVectors
+from sk_cbow._word_vectors import WordVectors, as_word_vectors
 
 BYTES_AT_A_TIME = 2**20
 # Limits of both `save` and `load`, which bound the memory that reading a damaged file takes.
@@ -65,6 +65,8 @@ def save(vectorizer, path, binary=False):
     ------
     NotFittedError
         If the vectorizer is not fitted.
+    TypeError
+        If `vectorizer` is neither a vectorizer nor `WordVectors`.
     ValueError
         If a token is empty, contains a space or a line break, cannot be encoded as UTF-8, is longer than 1 MiB or has
         the same text as another token; if a vector is not finite; if vectors have more than 262,144 numbers; if the
@@ -85,7 +87,7 @@ def save(vectorizer, path, binary=False):
     True
     """
     _check_name(path, binary)
-    word_vectors = vectorizer if isinstance(vectorizer, WordVectors) else vectorizer.word_vectors()
+    word_vectors = as_word_vectors(vectorizer)
     vectors = np.asarray(word_vectors.vectors, "<f4")
     _check_writable(word_vectors, vectors.shape[1])
     if binary:

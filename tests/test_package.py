@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import sk_cbow
-from sk_cbow import CBOWVectorizer, WordVectors, keras, word2vec_format
+from sk_cbow import CBOWVectorizer, WordVectors, evaluation, keras, word2vec_format
 from sk_cbow.dask import DaskCBOWVectorizer
 
 README = Path(__file__).parent.parent / "README.md"
@@ -36,9 +36,9 @@ PUBLIC = [
 ]
 PUBLIC += [
     value
-    for module in (keras, word2vec_format)
-    for name, value in vars(module).items()
-    if name[0] != "_" and getattr(value, "__module__", "") == module.__name__
+    for module in (evaluation, keras, word2vec_format)
+    for name, value in inspect.getmembers(module, inspect.isfunction)
+    if name[0] != "_" and value.__module__ == module.__name__
 ]
 
 

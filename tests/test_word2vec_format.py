@@ -162,6 +162,12 @@ def test_tokens_that_cannot_be_written_leave_the_old_file(tmp_path, tokens, mess
     assert os.listdir(tmp_path) == ["vectors.txt"]
 
 
+def test_what_has_no_word_vectors_is_not_saved(tmp_path):
+    with pytest.raises(TypeError, match=r"vectorizer is a dict: pass a fitted CBOWVectorizer, .*, or WordVectors"):
+        word2vec_format.save({"tea": [1.0]}, tmp_path / "vectors.txt")
+    assert not os.listdir(tmp_path)
+
+
 def test_a_crash_while_writing_leaves_the_old_file_and_no_incomplete_one(tmp_path):
     class Failing(WordVectors):
         def __iter__(self):

@@ -21,6 +21,7 @@ from engines import lines
 
 from sk_cbow import CBOWVectorizer
 from sk_cbow.dask import DaskCBOWVectorizer
+from sk_cbow.evaluation import analogy_score, similarity_score
 
 N_PARTITIONS = 8
 OF_TRAINING = ("_train_round-", "merge-", "apply_change-")
@@ -96,9 +97,9 @@ def read_partition(path, number):
 
 
 def quality(vectorizer, arguments):
-    scores = [vectorizer.similarity_score(path).spearman.statistic for path in arguments.pairs]
+    scores = [similarity_score(vectorizer, path).spearman.statistic for path in arguments.pairs]
     if arguments.analogies:
-        scores.append(vectorizer.analogy_score(arguments.analogies, restrict_vocab=30_000)[0])
+        scores.append(analogy_score(vectorizer, arguments.analogies, restrict_vocab=30_000).accuracy)
     return f"{statistics.mean(scores):.3f}" if scores else ""
 
 

@@ -36,8 +36,8 @@ import numpy as np
 from engines import read, train, transformed
 from labels import accuracy, chosen
 
-from sk_cbow._files import text_lines
-from sk_cbow._similarity import analogy_score, similarity_score
+from sk_cbow import WordVectors
+from sk_cbow.evaluation import analogy_score, similarity_score
 
 MOST_FREQUENT = 30_000  # words among which analogies are answered
 
@@ -166,15 +166,13 @@ def run(specification, arguments):
 
 def of_words(vocabulary, embeddings, arguments):
     """The scores of word vectors on each file, name -> number."""
+    word_vectors = WordVectors(vocabulary, embeddings)
     scores = {}
-    known = {"restrict_vocab": MOST_FREQUENT, "case_insensitive": True, "dummy4unknown": False}
     for path in arguments.pairs:
-        of_all = {**known, "delimiter": None, "restrict_vocab": len(embeddings)}
-        score = similarity_score(path, text_lines(path), vocabulary, embeddings, **of_all)
+        score = similarity_score(word_vectors, path, restrict_vocab=None)
         scores[Path(path).name.split(".")[0]] = float(score.spearman.statistic)
     if arguments.analogies:
-        questions = arguments.analogies, text_lines(arguments.analogies)
-        scores["analogies"] = analogy_score(*questions, vocabulary, embeddings, **known).accuracy
+        scores["analogies"] = analogy_score(word_vectors, arguments.analogies, restrict_vocab=MOST_FREQUENT).accuracy
     return scores
 
 

@@ -21,6 +21,7 @@ from labels import accuracy, classifier, some_of_each
 from sklearn.preprocessing import StandardScaler
 
 from sk_cbow import CBOWVectorizer
+from sk_cbow.evaluation import analogy_score, similarity_score
 
 SEEDS = [0, 1, 2]
 N_DRAWS = 5
@@ -57,10 +58,10 @@ def measured(options, documents, labels, arguments):
     vectorizer = CBOWVectorizer(weighting="idf", **options).fit(documents)
     measures = {}
     for path in arguments.pairs:
-        score = vectorizer.similarity_score(path, restrict_vocab=None)
+        score = similarity_score(vectorizer, path, restrict_vocab=None)
         measures[path.rpartition("/")[2].partition(".")[0]] = float(score.spearman.statistic)
     if arguments.analogies:
-        measures["analogies"] = vectorizer.analogy_score(arguments.analogies, restrict_vocab=MOST_FREQUENT).accuracy
+        measures["analogies"] = analogy_score(vectorizer, arguments.analogies, restrict_vocab=MOST_FREQUENT).accuracy
     if arguments.test:
         uniform = copy.copy(vectorizer)  # of the same word vectors, for weights are of averages only
         uniform.token_weights_ = np.ones_like(vectorizer.token_weights_)
