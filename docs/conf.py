@@ -65,7 +65,7 @@ numpydoc_xref_aliases = {
 sphinx_gallery_conf = {
     "examples_dirs": ["examples", "explanations"],
     "gallery_dirs": ["gallery", "how_it_works"],
-    "ignore_pattern": r"(block_picture|overview|quickstart)\.py",
+    "ignore_pattern": r"(overview|quickstart)\.py",
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("sk_cbow",),
@@ -73,7 +73,6 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
 }
-HELPERS = {"quickstart": "examples", "block_picture": "explanations"}  # modules that examples import: their folders
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sk_cbow"
@@ -150,10 +149,6 @@ def edit_source(app, document, source):
     text = source[0].replace("\n\n```\n", "\n```\n")
     if document == "citing":
         text = text.replace("@BIBTEX@", bibtex())
-    for helper, folder in HELPERS.items():
-        if f"from {helper} import" in text:
-            note = f"This example imports :download:`{helper}.py </{folder}/{helper}.py>`: put that file beside it.\n\n"
-            text = text.replace(".. _sphx_glr_download_", f"{note}.. _sphx_glr_download_", 1)
     source[0] = text
 
 

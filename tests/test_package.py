@@ -1,15 +1,18 @@
+import ast
 import graphlib
 import inspect
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 import sk_cbow
-from sk_cbow import CBOWVectorizer, WordVectors, evaluation, keras, word2vec_format
+from sk_cbow import CBOWVectorizer, WordVectors, datasets, evaluation, keras, word2vec_format
 from sk_cbow.dask import DaskCBOWVectorizer
 
 README = Path(__file__).parent.parent / "README.md"
+EXAMPLES = sorted((README.parent / "docs").glob("e*/*.py"))  # examples and explanations
 SOURCES = sorted(Path(sk_cbow.__file__).parent.glob("*.py"))
 
 
@@ -36,7 +39,7 @@ PUBLIC = [
 ]
 PUBLIC += [
     value
-    for module in (evaluation, keras, word2vec_format)
+    for module in (datasets, evaluation, keras, word2vec_format)
     for name, value in inspect.getmembers(module, inspect.isfunction)
     if name[0] != "_" and value.__module__ == module.__name__
 ]
@@ -62,3 +65,14 @@ def test_imports_have_no_cycle():
     imported = {path.stem: set(pattern.findall(path.read_text())) for path in SOURCES}
     order = list(graphlib.TopologicalSorter(imported).static_order())  # a cycle is an error
     assert order.index("_vocabulary") < order.index("_vectorizer") < order.index("dask")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs_alone(path):
+    """Each is downloaded without the others: it imports only what the extra `examples` installs."""
+    installed = {"dask", "distributed", "keras", "matplotlib", "numpy", "pandas", "scipy", "sk_cbow", "sklearn"}
+    installed |= {"threadpoolctl", *sys.stdlib_module_names}
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) else []
+        assert {name.split(".")[0] for name in names} <= installed

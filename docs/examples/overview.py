@@ -4,10 +4,11 @@
 
 writes three pictures, ``docs/_static/overview_*.png``, which are shown in a row, or
 one above the other on a phone. Both maps are made without labels from the docstrings
-that quickstart.py gathers. The colours of the third are the subpackages that the
+of four libraries. The colours of the third are the subpackages that the
 docstrings belong to, which `fit` did not know.
 """
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from sklearn.manifold import TSNE, smacof
 from sklearn.metrics import euclidean_distances
 from sklearn.preprocessing import normalize
 
-from quickstart import first_line, labelled_docstrings, tokens
 from sk_cbow import CBOWVectorizer
+from sk_cbow.datasets import load_docstrings
 
 FOLDER = Path(__file__).parent.parent / "_static"
 SEEDS = ["matrix", "optimizer", "image", "fft", "cluster"]
@@ -35,7 +36,7 @@ COLOURS = plt.get_cmap("Dark2").colors
 
 
 def main():
-    docstrings, subpackages = labelled_docstrings()
+    docstrings, subpackages = load_docstrings()
     documents = [tokens(docstring) for docstring in docstrings]
     vectorizer = CBOWVectorizer(epochs=10, weighting="idf", random_state=0)
     vectors = vectorizer.fit_transform(documents)
@@ -144,6 +145,18 @@ def draw_map(axes, vectors, subpackages):
                 "pad": 1,
             },
         )
+
+
+def tokens(text):
+    """Words of at least two letters, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+def first_line(docstring):
+    """Summary of a docstring; NumPy's compiled functions have a signature before it."""
+    paragraphs = docstring.split("\n\n")
+    has_signature = re.match(r"[\w.]+\(", docstring) and len(paragraphs) > 1
+    return paragraphs[1] if has_signature else paragraphs[0]
 
 
 if __name__ == "__main__":

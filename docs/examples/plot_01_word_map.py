@@ -13,6 +13,8 @@ semantic analysis (LSA) are the baseline.
 #
 # The text is the docstrings of four libraries.
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -21,10 +23,16 @@ from sklearn.manifold import smacof
 from sklearn.metrics import euclidean_distances
 from sklearn.preprocessing import normalize
 
-from quickstart import labelled_docstrings, tokens
 from sk_cbow import CBOWVectorizer
+from sk_cbow.datasets import load_docstrings
 
-documents = [tokens(docstring) for docstring in labelled_docstrings()[0]]
+
+def tokens(text):
+    """Words of at least two letters, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+documents = [tokens(docstring) for docstring in load_docstrings()[0]]
 fits = [CBOWVectorizer(random_state=seed).fit(documents) for seed in range(3)]
 vectorizer = fits[0]
 n_words, vector_size = vectorizer.embeddings_.shape

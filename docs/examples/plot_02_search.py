@@ -13,6 +13,8 @@ docstring is the query, and the rest of the docstring is the document to be foun
 # The docstrings of scipy, each without its summary. Summaries of fewer than four words
 # are left out, and so are repetitions of a summary.
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import TruncatedSVD
@@ -20,12 +22,25 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.pipeline import make_pipeline
 
-from quickstart import first_line, labelled_docstrings, tokens
 from sk_cbow import CBOWVectorizer
+from sk_cbow.datasets import load_docstrings
+
+
+def tokens(text):
+    """Words of at least two letters, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+def first_line(docstring):
+    """Summary of a docstring; NumPy's compiled functions have a signature before it."""
+    paragraphs = docstring.split("\n\n")
+    has_signature = re.match(r"[\w.]+\(", docstring) and len(paragraphs) > 1
+    return paragraphs[1] if has_signature else paragraphs[0]
+
 
 queries, documents, subpackages = [], [], []
 seen = set()
-for docstring, subpackage in zip(*labelled_docstrings(), strict=True):
+for docstring, subpackage in zip(*load_docstrings(), strict=True):
     summary = first_line(docstring)
     query = tokens(summary)
     document = tokens(docstring.replace(summary, " ", 1))

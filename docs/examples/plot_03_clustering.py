@@ -10,6 +10,8 @@ And which words describe a cluster?
 # The docstrings of the nine subpackages of scipy that have at least forty. The labels
 # are only used to judge the clusters.
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.cluster import KMeans
@@ -20,15 +22,19 @@ from sklearn.metrics.cluster import contingency_matrix
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from quickstart import labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
+from sk_cbow.datasets import load_docstrings
 
-docstrings, subpackages = labelled_docstrings()
-rows = [
-    row
-    for row in rows_of_common(subpackages)
-    if subpackages[row].startswith("scipy.")
-]
+
+def tokens(text):
+    """Words of at least two letters, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+docstrings, subpackages = load_docstrings()
+names, sizes = np.unique(subpackages, return_counts=True)
+common = np.flatnonzero(np.isin(subpackages, names[sizes >= 40]))
+rows = common[np.char.startswith(subpackages[common], "scipy.")]
 documents = [tokens(docstrings[row]) for row in rows]
 names, labels = np.unique(subpackages[rows], return_inverse=True)
 names = [name.removeprefix("scipy.") for name in names]

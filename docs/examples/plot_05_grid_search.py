@@ -14,18 +14,28 @@ accuracy of a classifier decides.
 # The documents are the first 40 words of each docstring. The task is to predict the
 # subpackage.
 
+import re
+
 import matplotlib.pyplot as plt
+import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from quickstart import labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
+from sk_cbow.datasets import load_docstrings
 
-docstrings, subpackages = labelled_docstrings()
-common = rows_of_common(subpackages)
+
+def tokens(text):
+    """Words of at least two letters, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+docstrings, subpackages = load_docstrings()
+names, sizes = np.unique(subpackages, return_counts=True)
+common = np.flatnonzero(np.isin(subpackages, names[sizes >= 40]))
 documents = [tokens(docstrings[row])[:40] for row in common]
 labels = subpackages[common]
 n_tokens = sum(map(len, documents))

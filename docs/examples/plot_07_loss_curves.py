@@ -15,6 +15,8 @@ epoch. Here it is compared with the accuracy of a classifier, for three learning
 # docstrings. A classifier then predicts the subpackage from the document vector, with
 # five labels per class, in five draws.
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 from keras.callbacks import EarlyStopping, LambdaCallback
@@ -22,12 +24,28 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from quickstart import few_of_each, labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
+from sk_cbow.datasets import load_docstrings
 
-docstrings, subpackages = labelled_docstrings()
+
+def tokens(text):
+    """Words of at least two letters, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+def few_of_each(rows, subpackages, most, seed):
+    """Draw at most `most` rows of each subpackage from `rows`."""
+    drawn = np.random.default_rng(seed).permutation(rows)
+    names = np.unique(subpackages[rows])
+    return np.concatenate(
+        [drawn[subpackages[drawn] == name][:most] for name in names]
+    )
+
+
+docstrings, subpackages = load_docstrings()
 documents = [tokens(docstring)[:100] for docstring in docstrings]
-common = rows_of_common(subpackages)
+names, sizes = np.unique(subpackages, return_counts=True)
+common = np.flatnonzero(np.isin(subpackages, names[sizes >= 40]))
 
 
 def accuracy(vectors):

@@ -14,6 +14,7 @@ larger corpus help, and should they be used as they are, fine-tuned or frozen?
 # of scipy that have at least 40. The large corpus holds the docstrings of numpy, scipy,
 # scikit-learn and keras, except those that the small one is drawn from.
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -24,17 +25,34 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 from sklearn.preprocessing import Normalizer
 
-from quickstart import (
-    few_of_each,
-    first_line,
-    labelled_docstrings,
-    rows_of_common,
-    tokens,
-)
 from sk_cbow import CBOWVectorizer, word2vec_format
+from sk_cbow.datasets import load_docstrings
 
-docstrings, subpackages = labelled_docstrings()
-common = rows_of_common(subpackages)
+
+def tokens(text):
+    """Words of at least two letters, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+def first_line(docstring):
+    """Summary of a docstring; NumPy's compiled functions have a signature before it."""
+    paragraphs = docstring.split("\n\n")
+    has_signature = re.match(r"[\w.]+\(", docstring) and len(paragraphs) > 1
+    return paragraphs[1] if has_signature else paragraphs[0]
+
+
+def few_of_each(rows, subpackages, most, seed):
+    """Draw at most `most` rows of each subpackage from `rows`."""
+    drawn = np.random.default_rng(seed).permutation(rows)
+    names = np.unique(subpackages[rows])
+    return np.concatenate(
+        [drawn[subpackages[drawn] == name][:most] for name in names]
+    )
+
+
+docstrings, subpackages = load_docstrings()
+names, sizes = np.unique(subpackages, return_counts=True)
+common = np.flatnonzero(np.isin(subpackages, names[sizes >= 40]))
 of_scipy = common[np.char.startswith(subpackages[common], "scipy.")]
 pool = few_of_each(of_scipy, subpackages, 36, seed=0)
 large = [

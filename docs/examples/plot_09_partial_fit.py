@@ -15,21 +15,39 @@ as those of one fit on all documents?
 # rows in ``embeddings_`` and are trained further. New words are added after them, and
 # so are words that were too rare before.
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from quickstart import (
-    few_of_each,
-    first_line,
-    labelled_docstrings,
-    rows_of_common,
-    tokens,
-)
 from sk_cbow import CBOWVectorizer
+from sk_cbow.datasets import load_docstrings
 
-docstrings, subpackages = labelled_docstrings()
+
+def tokens(text):
+    """Words of at least two letters, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+def first_line(docstring):
+    """Summary of a docstring; NumPy's compiled functions have a signature before it."""
+    paragraphs = docstring.split("\n\n")
+    has_signature = re.match(r"[\w.]+\(", docstring) and len(paragraphs) > 1
+    return paragraphs[1] if has_signature else paragraphs[0]
+
+
+def few_of_each(rows, subpackages, most, seed):
+    """Draw at most `most` rows of each subpackage from `rows`."""
+    drawn = np.random.default_rng(seed).permutation(rows)
+    names = np.unique(subpackages[rows])
+    return np.concatenate(
+        [drawn[subpackages[drawn] == name][:most] for name in names]
+    )
+
+
+docstrings, subpackages = load_docstrings()
 documents = [tokens(docstring)[:100] for docstring in docstrings]
 libraries = np.array([name.split(".")[0] for name in subpackages])
 arrivals = {
@@ -44,7 +62,8 @@ arrivals = {
 # A classifier predicts the subpackage from the first line of a docstring, with ten
 # labels per class, for the subpackages of all four libraries.
 
-common = rows_of_common(subpackages)
+names, sizes = np.unique(subpackages, return_counts=True)
+common = np.flatnonzero(np.isin(subpackages, names[sizes >= 40]))
 lines = [tokens(first_line(docstrings[row])) for row in common]
 labels = subpackages[common]
 

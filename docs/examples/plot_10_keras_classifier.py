@@ -15,21 +15,39 @@ pretrained vectors? Two tasks give two answers.
 # class. The vectors are trained on the first 200 words of all docstrings, without
 # labels.
 
+import re
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from quickstart import few_of_each, labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
+from sk_cbow.datasets import load_docstrings
 from sk_cbow.keras import embedding_layer, encode
 
-docstrings, subpackages = labelled_docstrings()
+
+def tokens(text):
+    """Words of at least two letters, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+def few_of_each(rows, subpackages, most, seed):
+    """Draw at most `most` rows of each subpackage from `rows`."""
+    drawn = np.random.default_rng(seed).permutation(rows)
+    names = np.unique(subpackages[rows])
+    return np.concatenate(
+        [drawn[subpackages[drawn] == name][:most] for name in names]
+    )
+
+
+docstrings, subpackages = load_docstrings()
 documents = [tokens(docstring)[:200] for docstring in docstrings]
 topic_vectorizer = CBOWVectorizer(random_state=0).fit(documents)
 
-common = rows_of_common(subpackages)
+names, sizes = np.unique(subpackages, return_counts=True)
+common = np.flatnonzero(np.isin(subpackages, names[sizes >= 40]))
 starts = [documents[row][:50] for row in common]
 y_topic = np.unique(subpackages[common], return_inverse=True)[1]
 print(f"{len(common)} documents, {y_topic.max() + 1} classes")

@@ -4,12 +4,14 @@ Training on a Dask cluster
 
 On a cluster, parts of the documents are trained on in parallel, and their changes are
 merged after each round. How much accuracy is lost compared with `CBOWVectorizer`? A
-classifier on the same docstrings measures it. (The example needs the extra ``dask``.)
+classifier on the same docstrings measures it. (The example needs Dask.)
 """
 
 # %%
 # The label of a docstring is its subpackage. The classifier has 20 labels per class, in
 # five draws.
+
+import re
 
 import dask.bag
 import matplotlib.pyplot as plt
@@ -18,13 +20,29 @@ from distributed import Client, LocalCluster
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from quickstart import few_of_each, labelled_docstrings, rows_of_common, tokens
 from sk_cbow import CBOWVectorizer
 from sk_cbow.dask import DaskCBOWVectorizer
+from sk_cbow.datasets import load_docstrings
 
-docstrings, subpackages = labelled_docstrings()
+
+def tokens(text):
+    """Words of at least two letters, in lower case."""
+    return re.findall(r"[a-z]\w+", text.lower())
+
+
+def few_of_each(rows, subpackages, most, seed):
+    """Draw at most `most` rows of each subpackage from `rows`."""
+    drawn = np.random.default_rng(seed).permutation(rows)
+    names = np.unique(subpackages[rows])
+    return np.concatenate(
+        [drawn[subpackages[drawn] == name][:most] for name in names]
+    )
+
+
+docstrings, subpackages = load_docstrings()
 documents = [tokens(docstring)[:100] for docstring in docstrings]
-rows = rows_of_common(subpackages)
+names, sizes = np.unique(subpackages, return_counts=True)
+rows = np.flatnonzero(np.isin(subpackages, names[sizes >= 40]))
 print(f"{len(documents)} docstrings, the first 100 words of each")
 print(f"{len(rows)} of them in {len(set(subpackages[rows]))} classes")
 

@@ -6,15 +6,12 @@ needs no other file:
 
     python quickstart.py
 
-The examples of the gallery import the functions that gather the text from here. A few
-docstrings differ from one process to the next, so the third digit of a result may vary.
+A few docstrings differ from one process to the next, so the third digit of a result may
+vary.
 """
 
-import importlib
-import inspect
 import os
 import pickle
-import pkgutil
 import re
 import subprocess
 import sys
@@ -31,19 +28,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
 from sk_cbow import CBOWVectorizer
+from sk_cbow.datasets import load_docstrings
 
 # Fewer start-up messages of TensorFlow, which fit imports
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-PACKAGES = ["numpy", "scipy", "sklearn", "keras"]
 SMALLEST_CLASS = 40  # docstrings
 
 
 def main():
     start = time.perf_counter()
 
-    heading("1. Text: the docstrings of " + ", ".join(PACKAGES))
-    docstrings, labels = labelled_docstrings()
+    heading("1. Text: the docstrings of numpy, scipy, sklearn, keras")
+    docstrings, labels = load_docstrings()
     documents = [tokens(docstring) for docstring in docstrings]
     n_tokens = sum(map(len, documents))
     print(f"{len(documents)} docstrings, {n_tokens / 1e6:.1f} million tokens")
@@ -187,21 +184,6 @@ def first_line(docstring):
     return paragraphs[1] if has_signature else paragraphs[0]
 
 
-def labelled_docstrings():
-    """Docstrings of public functions and classes, and an array of their subpackages."""
-    label_of = {}
-    for package in PACKAGES:
-        for module in public_modules(package):
-            for _, thing in inspect.getmembers(module, callable):
-                docstring = inspect.getdoc(thing) or ""
-                if len(docstring) >= 200:
-                    defined_in = getattr(thing, "__module__", None)
-                    label_of.setdefault(
-                        docstring, subpackage(defined_in or module.__name__)
-                    )
-    return list(label_of), np.array(list(label_of.values()))
-
-
 def rows_of_common(subpackages):
     """Rows of docstrings whose subpackage has at least `SMALLEST_CLASS` of them."""
     names, sizes = np.unique(subpackages, return_counts=True)
@@ -215,32 +197,6 @@ def few_of_each(rows, subpackages, most, seed):
     return np.concatenate(
         [drawn[subpackages[drawn] == name][:most] for name in names]
     )
-
-
-def public_modules(package):
-    root = importlib.import_module(package)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of deprecated modules
-        for info in pkgutil.iter_modules(root.__path__, package + "."):
-            is_private = re.search(
-                r"\._|\.(conftest|tests|testing|src|f2py|distutils)$", info.name
-            )
-            try:
-                if not is_private:
-                    yield importlib.import_module(info.name)
-            except ImportError:
-                continue  # the module needs a package that is not installed
-    yield root
-
-
-def subpackage(module_name):
-    """sklearn.svm for sklearn.svm._classes."""
-    public = [
-        name
-        for name in module_name.split(".")
-        if not name.startswith("_") and name != "src"
-    ]
-    return ".".join(public[:2])
 
 
 if __name__ == "__main__":
