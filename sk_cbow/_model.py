@@ -11,10 +11,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 from joblib import cpu_count
+
+try:
+    import keras
+    import tensorflow as tf
+except ModuleNotFoundError as error:
+    raise ImportError("sk_cbow trains with Keras on TensorFlow, which is missing: pip install tensorflow") from error
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(

@@ -149,27 +149,28 @@ def _check_training_state(state, n_tables, lengths):
         _check_array("the document frequency", document_frequency, ("n_tokens",), "iu", lengths)
     n_documents = state["n_documents"]
     require(isinstance(n_documents, Integral) and n_documents >= 0, "the number of documents is wrong")
-    _check_dropped(state["dropped_counts"])
+    check_packed("the counts of dropped tokens", state["dropped_counts"])
     try:
         np.random.PCG64(0).state = state["rng_state"]
     except (KeyError, TypeError, ValueError) as error:
         raise InconsistentAttributesError("the state of the random generator is wrong") from error
 
 
-def _check_dropped(packed):
+def check_packed(name, packed):
+    """Check that `sk_cbow._vocabulary.unpack_counts` can unpack something."""
     try:
         strings, lengths, integers, counts = (packed[name] for name in ("strings", "lengths", "integers", "counts"))
         is_right = (
-            type(strings) is str
+            type(strings) is bytes
             and lengths.dtype.kind == counts.dtype.kind == "u"
             and lengths.ndim == counts.ndim == 1
-            and lengths.sum(dtype=np.int64) == len(strings)
+            and lengths.sum(dtype=np.int64) == len(strings.decode(errors="surrogatepass"))
             and len(lengths) + len(integers) == len(counts)
             and set(map(type, integers)) <= {int}
         )
-    except (AttributeError, KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, UnicodeDecodeError):
         is_right = False
-    require(is_right, "the counts of dropped tokens are wrong")
+    require(is_right, f"{name} cannot be unpacked")
 
 
 def _check_array(name, values, shape, kinds, lengths):

@@ -48,6 +48,7 @@ from sk_cbow._state import (
     InconsistentAttributesError,
     attributes_of_rows,
     attributes_of_vectors,
+    check_packed,
     check_sizes,
     checked,
     require,
@@ -58,8 +59,10 @@ from sk_cbow._vocabulary import (
     encode_documents,
     most_alike,
     pack_counts,
+    pack_vocabulary,
     read_corpus,
     unpack_counts,
+    unpack_vocabulary,
 )
 from sk_cbow._warnings import warn as _warn
 from sk_cbow._word_vectors import WordVectors
@@ -161,12 +164,14 @@ class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         weights. "idf" is ln((1 + n) / (1 + df)) + 1 for a token that occurs in df of the n training documents, as in
         scikit-learn's `TfidfVectorizer`. "sif" is smooth inverse frequency [5]_, a / (a + p) with a = 1e-3 for a token
         with relative frequency p among the known tokens of the training documents; the paper divides by the number of
-        tokens instead, which gives the same directions before components are removed. Both favour rare tokens.
+        tokens instead, which gives the same directions before components are removed. Both favour rare tokens. `fit`
+        computes the weights: a change takes effect at the next `fit` or `partial_fit`.
 
     remove_components : int, default=0
         Number of components to remove from every document vector: the first singular vectors of the uncentred vectors
         of the training documents [5]_, which represent what most documents have in common. This can improve cosine
-        similarities, but can make a classifier worse. Must be less than `vector_size`.
+        similarities, but can make a classifier worse. Must be less than `vector_size`. A change takes effect at the
+        next `fit` or `partial_fit`.
 
     analyzer : {"word", "char", "char_wb"}, callable or None, default=None
         None: a document is a sequence of tokens. A name: a document is a string, split into words or single characters
@@ -424,7 +429,7 @@ default=None
             is neither a string nor an integer; if `callbacks` contains something that is not a Keras callback, or
             `init_vectors` does not map tokens to vectors.
         ImportError
-            If Keras does not run on TensorFlow.
+            If TensorFlow or Keras is not installed, or Keras does not run on TensorFlow.
         MemoryError
             If there is not enough memory for the tables or for a block; the message says how much training needs.
         OSError
@@ -1057,7 +1062,7 @@ default=None
 
         with _consistent():
             state = checked(super().__getstate__())
-        return state | {"_sk_cbow_version": __version__}
+        return pack_vocabulary(state) | {"_sk_cbow_version": __version__}
 
     def __setstate__(self, state):
         state = dict(state) if isinstance(state, dict) else {}
@@ -1070,6 +1075,9 @@ default=None
                 "cannot read: load it with the version that saved it, or fit again"
             )
         try:
+            if (packed := state.pop("_packed_vocabulary", None)) is not None:
+                check_packed("vocabulary_", packed)
+                state["vocabulary_"] = unpack_vocabulary(packed)
             state = checked(state)
             missing = set(self._get_param_names()) - state.keys()
             require(not missing, f"{', '.join(sorted(missing))} is missing")

@@ -9,6 +9,7 @@ Documents are read chunk by chunk. An occurrence of a token is stored as one int
 import io
 import itertools
 import mmap
+import re
 import reprlib
 import tempfile
 from array import array
@@ -28,6 +29,7 @@ BYTES_PER_TOKEN = 4  # int32
 BYTES_IN_MEMORY = 2**30
 MANY_TOKENS = 20  # if none of so many is known, the tokens are probably of another kind
 TOKENS_TO_COMPARE = 1000  # with the vocabulary, for an example of what differs
+SURROGATE = re.compile("[\ud800-\udfff]")
 UNKNOWN = np.iinfo(np.int32).min  # as a row; unlike -1, it raises an IndexError if it is used by mistake
 
 
@@ -187,7 +189,7 @@ def count_tokens(documents, file):
     Returns
     -------
     tokens : list
-        The distinct tokens, by code.
+        The distinct tokens, by code, as Python's strings and integers.
     counts : ndarray of shape (n_distinct,), int64
         How often each occurs, by code.
     offsets : ndarray of shape (n_documents + 1,), int64
@@ -203,7 +205,7 @@ def count_tokens(documents, file):
         np.add.at(counts, codes, 1)
         offsets.frombytes((n_codes + _end_offsets(chunk_offsets, is_complete)).tobytes())
         n_codes += len(codes)
-    return list(code_of), counts, np.asarray(offsets)
+    return _plain_tokens(list(code_of)), counts, np.asarray(offsets)
 
 
 def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
@@ -252,6 +254,8 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
 def pack_counts(counts):
     """Store counts of tokens in a tenth of the memory of a dict, and in half the space of its pickle.
 
+    The strings are bytes, because skops saves strings as JSON, where two surrogates in a row become one character.
+
     Parameters
     ----------
     counts : dict
@@ -265,7 +269,7 @@ def pack_counts(counts):
     strings = [token for token in counts if isinstance(token, str)]
     integers = [int(token) for token in counts if not isinstance(token, str)]
     return {
-        "strings": "".join(strings),
+        "strings": "".join(strings).encode(errors="surrogatepass"),
         "lengths": _smallest_array(list(map(len, strings))),
         "integers": integers,
         "counts": _smallest_array([counts[token] for token in itertools.chain(strings, integers)]),
@@ -275,8 +279,44 @@ def pack_counts(counts):
 def unpack_counts(packed):
     """Return the dict, token -> count, that `pack_counts` has packed."""
     offsets = [0, *np.cumsum(packed["lengths"], dtype=np.int64).tolist()]
-    strings = [packed["strings"][start:stop] for start, stop in itertools.pairwise(offsets)]
+    text = packed["strings"].decode(errors="surrogatepass")
+    strings = [text[start:stop] for start, stop in itertools.pairwise(offsets)]
     return dict(zip(strings + packed["integers"], packed["counts"].tolist(), strict=True))
+
+
+def pack_vocabulary(attributes):
+    """Pack the vocabulary among attributes to be saved, if skops would alter it.
+
+    skops saves the keys of a dict as JSON, where 7 and "7" are the same key, and so are two surrogates in a row and the
+    character that they encode.
+    """
+    vocabulary = attributes.get("vocabulary_", {})
+    if _is_safe_in_json(vocabulary):
+        return attributes
+    others = {name: value for name, value in attributes.items() if name != "vocabulary_"}
+    return others | {"_packed_vocabulary": pack_counts(vocabulary)}
+
+
+def unpack_vocabulary(packed):
+    """Return the vocabulary, token -> row, that `pack_vocabulary` has packed."""
+    return dict(sorted(unpack_counts(packed).items(), key=lambda item: item[1]))
+
+
+def _is_safe_in_json(tokens):
+    kinds = set(map(type, tokens))
+    if kinds == {str}:
+        return not SURROGATE.search("".join(tokens))
+    return kinds != {str, int}
+
+
+def _plain_tokens(tokens):
+    """Convert tokens to Python's strings and integers, which can be written as JSON, unlike NumPy's."""
+    return tokens if set(map(type, tokens)) <= {str, int} else list(map(_plain_token, tokens))
+
+
+def _plain_token(token):
+    plain = str.__str__(token) if isinstance(token, str) else int(token)
+    return plain if plain in {token} else token  # a subclass may not be equal to its text, such as rdflib's URIRef
 
 
 def _smallest_array(values):

@@ -27,6 +27,11 @@ def load_docstrings():
     subpackages : ndarray of shape (n_docstrings,), str
         Where each is defined, such as "scipy.stats", as labels for a classifier.
 
+    Raises
+    ------
+    ImportError
+        If Keras is not installed.
+
     Examples
     --------
     >>> from sk_cbow.datasets import load_docstrings

@@ -65,6 +65,8 @@ def cbow_model(
 
     Raises
     ------
+    ImportError
+        If TensorFlow or Keras is not installed.
     NotFittedError
         If the vectorizer is not fitted.
     TypeError
@@ -95,10 +97,9 @@ def cbow_model(
     >>> [layer.name for layer in model.layers if layer.weights]
     ['embedding']
     """
-    import keras
-
     from sk_cbow._model import products
 
+    keras = _import_keras()
     if vectorizer is not None:
         vectorizer = fitted_view(vectorizer)
         n_tokens, vector_size = vectorizer.embeddings_.shape
@@ -147,6 +148,8 @@ def embedding_layer(vectorizer, trainable=False):
 
     Raises
     ------
+    ImportError
+        If TensorFlow or Keras is not installed.
     NotFittedError
         If the vectorizer is not fitted.
 
@@ -251,6 +254,8 @@ def document_model(vectorizer):
 
     Raises
     ------
+    ImportError
+        If TensorFlow or Keras is not installed.
     NotFittedError
         If the vectorizer is not fitted.
 
@@ -266,9 +271,7 @@ def document_model(vectorizer):
     >>> np.allclose(vectors, vectorizer.transform(documents), atol=1e-6)
     True
     """
-    import keras
-    from keras import ops
-
+    keras = _import_keras()
     vectorizer = fitted_view(vectorizer)
     embedding = embedding_layer(vectorizer, trainable=True)
     token_weights = vectorizer.token_weights_[:, None]
@@ -276,8 +279,8 @@ def document_model(vectorizer):
     token_weight.trainable = False
     ids = keras.Input((None,), dtype="int32", name="ids")
     weights = token_weight(ids)  # (batch, length, 1), zero for padding
-    sums = ops.sum(weights * embedding(ids), axis=1)
-    vectors = sums / ops.maximum(ops.sum(weights, axis=1), np.finfo(np.float32).tiny)
+    sums = keras.ops.sum(weights * embedding(ids), axis=1)
+    vectors = sums / keras.ops.maximum(keras.ops.sum(weights, axis=1), np.finfo(np.float32).tiny)
     for index, component in enumerate(vectorizer.components_):
         # Initialized with zeros, because Keras' random initializers would draw from Python's global generator.
         options = {"use_bias": False, "kernel_initializer": "zeros"}
@@ -331,17 +334,25 @@ def save_projector(vectorizer, folder):
         file.write(config.encode())
 
 
-def _random_embedding(n_tokens, vector_size, name):
-    import keras
+def _import_keras():
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "sk_cbow.keras needs Keras on TensorFlow, which is missing: pip install tensorflow"
+        ) from error
+    return keras
 
+
+def _random_embedding(n_tokens, vector_size, name):
+    keras = _import_keras()
     initializer = keras.initializers.RandomUniform(-0.5 / vector_size, 0.5 / vector_size)
     return keras.layers.Embedding(n_tokens + 1, vector_size, initializer, mask_zero=True, name=name)
 
 
 def _given_embeddings(weights, shape, names):
     """Make one layer for each table, with an additional row for padding."""
-    import keras
-
+    keras = _import_keras()
     tables = list(weights) if isinstance(weights, (list, tuple)) else [weights]
     if [np.shape(table) for table in tables] != [shape] * len(names):
         raise ValueError(

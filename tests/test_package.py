@@ -1,6 +1,7 @@
 import ast
 import graphlib
 import inspect
+import pickle
 import re
 import sys
 from pathlib import Path
@@ -58,6 +59,33 @@ def test_only_the_model_and_the_keras_objects_import_tensorflow():
     importers = {path.name: pattern.findall(path.read_text()) for path in SOURCES if pattern.search(path.read_text())}
     assert importers.keys() == {"_model.py", "keras.py"}
     assert "" not in importers["keras.py"]  # on use only
+
+
+def test_without_tensorflow_the_error_names_the_remedy(in_a_fresh_process, fitted, tmp_path):
+    code = """
+import pickle, sys
+sys.modules["keras"] = sys.modules["tensorflow"] = None  # as if they were not installed
+from sk_cbow import CBOWVectorizer, keras
+
+with open(sys.argv[1], "rb") as file:
+    fitted = pickle.load(file)
+for call in (
+    lambda: CBOWVectorizer(4, sample=0).fit([["a", "b"]] * 9),
+    lambda: keras.cbow_model(fitted),
+    lambda: keras.embedding_layer(fitted),
+    lambda: keras.document_model(fitted),
+):
+    try:
+        call()
+    except ImportError as error:
+        print(error)
+"""
+    path = tmp_path / "fitted.pickle"
+    path.write_bytes(pickle.dumps(fitted))
+    messages = in_a_fresh_process(code, path).splitlines()
+    assert len(messages) == 4
+    for message in messages:
+        assert re.fullmatch("sk_cbow.* Keras on TensorFlow, which is missing: pip install tensorflow", message)
 
 
 def test_imports_have_no_cycle():

@@ -60,6 +60,44 @@ def test_skops_needs_no_trust_in_anything_but_the_vectorizer(to_save):
     assert skops.io.get_untrusted_types(data=skops.io.dumps(to_save)) == ["sk_cbow._vectorizer.CBOWVectorizer"]
 
 
+ODD_TOKENS = {
+    "truth values": [True, False, "True"],
+    "a number and its digits": [7, "7", "\ud800"],
+    "halves of a character": ["\ud83d", "\ude00"],
+    "both halves of a character": ["\ud83d\ude00", "\U0001f600"],
+    "numbers of numpy": [np.int64(7), np.str_("cup")],
+}
+
+
+@pytest.mark.parametrize("odd", ODD_TOKENS.values(), ids=ODD_TOKENS.keys())
+@pytest.mark.parametrize("min_count", [1, 2])
+def test_odd_tokens_are_the_same_after_skops_and_pickle(odd, min_count, small):
+    documents = [odd, ["tea", "milk"] * 5]
+    vectorizer = CBOWVectorizer(**small, min_count=min_count).fit(documents)
+    more = documents * 2
+    expected = copy.deepcopy(vectorizer).partial_fit(more)
+    trust = ["sk_cbow._vectorizer.CBOWVectorizer"]
+    for read in (
+        pickle.loads(pickle.dumps(vectorizer)),
+        skops.io.loads(skops.io.dumps(vectorizer), trusted=trust),
+    ):
+        assert {type(token) for token in read.vocabulary_} <= {str, int}
+        assert list(read.vocabulary_.items()) == list(vectorizer.vocabulary_.items())
+        np.testing.assert_array_equal(read.transform(documents), vectorizer.transform(documents))
+        assert read.partial_fit(more).vocabulary_ == expected.vocabulary_
+        np.testing.assert_array_equal(read.embeddings_, expected.embeddings_)
+
+
+@pytest.mark.parametrize(
+    "change", [{"strings": b"\xff"}, {"counts": None}, {"integers": [7, 7]}, {"lengths": np.ones(3)}]
+)
+def test_a_damaged_packed_vocabulary_is_an_error(change, to_save):
+    state = to_save.__getstate__()
+    state["_packed_vocabulary"] = state["_packed_vocabulary"] | change
+    with pytest.raises(ValueError, match=r"is damaged, .*vocabulary_.*: restore the file, or fit again"):
+        CBOWVectorizer().__setstate__(state)
+
+
 def test_an_analyzer_of_count_vectorizer_is_saved_with_it(two_topics, small):
     analyzer = CountVectorizer(stop_words=["cup"], ngram_range=(1, 2)).build_analyzer()
     texts = [" ".join(tokens) for tokens in two_topics[0]]

@@ -408,3 +408,16 @@ def test_metadata_is_routed_to_the_classifier(two_topics, small):
         weights = {"sample_weight": np.ones(400)}
         scores = cross_val_score(clone(pipeline), documents, topics, cv=2, scoring=scorer, params=weights)
         assert scores.min() > 0.95
+
+
+def test_a_weighting_takes_effect_at_the_next_fit_also_from_a_cache(two_topics, small, tmp_path):
+    documents = two_topics[0]
+    vectorizer = CBOWVectorizer(**small).fit(documents)
+    uniform = vectorizer.transform(documents)
+    np.testing.assert_array_equal(vectorizer.set_params(weighting="sif").transform(documents), uniform)
+    sif = vectorizer.fit_transform(documents)
+    assert not np.array_equal(sif, uniform)
+    cached = make_pipeline(CBOWVectorizer(**small), "passthrough", memory=str(tmp_path))
+    for weighting, expected in [("uniform", uniform), ("sif", sif), ("uniform", uniform)]:
+        cached.set_params(cbowvectorizer__weighting=weighting).fit(documents)
+        np.testing.assert_array_equal(cached.transform(documents), expected)

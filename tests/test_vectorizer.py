@@ -1,5 +1,6 @@
 import copy
 import gc
+import json
 import pickle
 import random
 import re
@@ -34,6 +35,14 @@ def test_two_topics_that_share_no_word_become_linearly_separable(two_topics, sha
     vectorizer = CBOWVectorizer(**small, shared_embedding=shared_embedding).fit(documents)
     classifier = LogisticRegression().fit(vectorizer.transform(train), y_train)
     assert classifier.score(vectorizer.transform(test), y_test) == 1
+
+
+def test_neighbours_of_numbers_of_numpy_can_be_written_as_json(small):
+    baskets = [list(np.arange(start, start + 3)) for start in (0, 10)] * 20
+    vectorizer = CBOWVectorizer(**small).fit(baskets)
+    assert json.loads(json.dumps(vectorizer.most_similar(np.int64(11), topn=2)))
+    as_lists = [[int(product) for product in basket] for basket in baskets]
+    np.testing.assert_array_equal(vectorizer.transform(baskets), vectorizer.transform(as_lists))
 
 
 def test_words_of_one_topic_are_neighbours(fitted):

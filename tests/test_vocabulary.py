@@ -1,3 +1,4 @@
+import enum
 import re
 import sys
 from contextlib import suppress
@@ -32,6 +33,46 @@ def test_tokens_are_counted_and_coded_by_first_appearance():
     assert codes.tolist() == [0, 1, 0, 1, 2]
     assert codes.dtype == np.int32
     assert offsets.tolist() == [0, 3, 3, 5]
+
+
+class Unit(enum.IntEnum):
+    GRAM = 5
+
+
+class Drink(str, enum.Enum):
+    TEA = "tea"
+
+
+class Name(str):
+    """Like rdflib's URIRef, not equal to its text."""
+
+    def __eq__(self, other):
+        return type(other) is Name and str.__eq__(self, other)
+
+    def __hash__(self):
+        return hash((Name, str(self)))
+
+
+def test_tokens_of_a_vocabulary_are_plain_strings_and_integers():
+    documents = [[np.int64(7), np.str_("cup"), True, False, Unit.GRAM, Drink.TEA], [7, "cup", 1, 0, 5, "tea"]]
+    with IntegerFile() as file:
+        tokens, counts, _ = count_tokens(documents, file)
+    assert [(type(token), token) for token in tokens] == [
+        (int, 7),
+        (str, "cup"),
+        (int, 1),
+        (int, 0),
+        (int, 5),
+        (str, "tea"),
+    ]
+    assert counts.tolist() == [2] * 6
+
+
+def test_a_string_that_is_not_equal_to_its_text_stays_a_token_of_its_own():
+    corpus = read_corpus([[Name("tea"), "tea", Name("tea")]], min_count=1, max_vocab=None)
+    assert corpus.vocabulary.rows == {Name("tea"): 0, "tea": 1}
+    ((rows, _, _),) = encode_documents([["tea", Name("tea")]], corpus.vocabulary.rows)
+    assert rows.tolist() == [1, 0]
 
 
 def test_no_documents_have_no_tokens():
@@ -327,7 +368,8 @@ def test_documents_are_encoded_chunk_by_chunk_and_read_no_further_than_necessary
 
 
 def test_packed_counts_are_unpacked():
-    for counts in ({}, {"": 1}, {"tea": 2, "": 3, "\ud800": 1, 7: 300, "7": 70_000, -(10**30): 1}, {5: 1}):
+    surrogates = dict.fromkeys(["\ud83d", "\ude00", "\ud83d\ude00", "\U0001f600"], 2)
+    for counts in ({}, {"": 1}, {"tea": 2, "é": 3, "": 4, 7: 300, "7": 70_000, -(10**30): 1}, {5: 1}, surrogates):
         assert unpack_counts(pack_counts(counts)) == counts
 
 
