@@ -80,12 +80,10 @@ pretrained = CBOWVectorizer(
 path = Path(tempfile.mkdtemp()) / "vectors.txt.gz"
 word2vec_format.save(pretrained, path)
 loaded = word2vec_format.load(path)
-print("vectors in the file:", len(loaded.vocabulary_))
-is_same = (loaded.embeddings_ == pretrained.embeddings_).all()
+print("vectors in the file:", len(loaded))
+is_same = (loaded.vectors == pretrained.embeddings_).all()
 print("the same numbers as before:", is_same)
-is_known = [
-    token in loaded.vocabulary_ for line in lines.values() for token in line
-]
+is_known = [token in loaded for line in lines.values() for token in line]
 print(f"tokens of the lines with a vector: {np.mean(is_known):.1%}")
 
 # %%
@@ -98,7 +96,7 @@ print(f"tokens of the lines with a vector: {np.mean(is_known):.1%}")
 # - *frozen*: the same, but only words without a pretrained vector are trained.
 #
 # Training uses ``min_count=1`` and ``sample=0``, as the guide says for small corpora.
-# As in the loaded vectorizer, all averages are uniform. The baseline is tf-idf on the
+# As with the loaded vectors, all averages are uniform. The baseline is tf-idf on the
 # small corpus.
 
 
@@ -122,7 +120,7 @@ def vectors(small, seed):
     yield "fine-tuned", trained(small, seed, init_vectors=loaded)
     frozen = trained(small, seed, init_vectors=loaded, freeze_init=True)
     yield "frozen", frozen
-    yield "as they are", loaded.transform(small)
+    yield "as they are", CBOWVectorizer.from_vectors(loaded).transform(small)
 
 
 # %%
