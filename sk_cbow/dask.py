@@ -4,24 +4,29 @@
 each round, the parts of the corpus are trained on in parallel, all from the same tables, each on some of its
 documents. Then the changes are merged in a tree (`sk_cbow._merging`). Every task is a function of tables, part and
 seed. So results depend neither on the number of workers nor on where tasks run, and if a worker dies, its tasks can
-run again elsewhere.
+run again elsewhere. The client gathers the counts once and chooses the vocabulary. If a partition is read again
+later, it must be the same as when it was counted.
 
 Dask is installed with the extra ``dask``.
 """
 
 import itertools
-from contextlib import contextmanager
+import pickle
+from collections import defaultdict
+from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from typing import ClassVar, NamedTuple
 from weakref import WeakSet
 
 import numpy as np
 
+from sk_cbow._checkpoint import digest
 from sk_cbow._documents import token_lists
 from sk_cbow._merging import Tables, apply_change, difference, merge
 from sk_cbow._row_init import RowInit
 from sk_cbow._vectorizer import LARGEST_INT, TRAINING_PARAMETERS, CBOWVectorizer, Range, fitted_view
 from sk_cbow._vocabulary import (
+    EMPTY_VOCABULARY,
     Corpus,
     IntegerFile,
     Vocabulary,
@@ -32,6 +37,7 @@ from sk_cbow._vocabulary import (
 )
 
 try:
+    import cloudpickle
     import dask
     import dask.array
     import dask.dataframe
@@ -40,6 +46,10 @@ try:
     from dask.delayed import Delayed
 except ImportError as error:
     raise ImportError('sk_cbow.dask needs Dask: pip install "sk_cbow[dask]"') from error
+
+PARTITIONS_AT_A_TIME = 16  # whose counts are merged by one task
+# Of a value in one task: well below the 10 MB of a graph from which Dask warns.
+BYTES_PER_TASK = 2**22
 
 
 class DaskCBOWVectorizer(CBOWVectorizer):
@@ -249,6 +259,10 @@ components_, loss_curve_, n_iter_
             vectorizer._sklearn_output_config = dict(fitted._sklearn_output_config)
         return vectorizer
 
+    def _fit(self, X, incremental=False):
+        with _outside_the_thread_pool():
+            return super()._fit(X, incremental)
+
     def _read(self, X, previous):
         partitions = _partitions(X)
         if partitions is None:
@@ -263,33 +277,30 @@ components_, loss_curve_, n_iter_
                 "before creating X, or pass a bag"
             )
         with _submit() as submit:
-            counted = [
-                submit.delayed(_count_partition(partition, index, self.analyzer))
-                for index, partition in enumerate(partitions)
-            ]
-            all_counts = _tree_reduce(submit, _merge_counts, [submit(_counts_of, counts) for counts in counted])
-            if not sum(submit.gather([submit(_n_documents, counts) for counts in counted])):
+            counted = submit.compute(_count_partitions(partitions, self.analyzer))
+            summaries = submit.map(_summary, counted)
+            total = _tree_reduce(submit, _merge_summaries, summaries, PARTITIONS_AT_A_TIME).result()
+            if not total.n_documents:
                 raise ValueError("X holds no documents: pass at least one")
-            vocabulary = submit(_choose_vocabulary, all_counts, self.min_count, self.max_vocab, previous)
-            encoded = [submit(_encode_partition, counts, vocabulary) for counts in counted]
+            limits = {"min_count": self.min_count, "max_vocab": self.max_vocab}
+            vocabulary = choose_vocabulary(total.tokens, total.counts, **limits, previous=previous)
+            encoded = submit.map(
+                _encode_partition, range(len(counted)), counted, total.digests, rows=submit.literal(vocabulary.rows)
+            )
             n_parts = min(self.n_parts, len(partitions))
             parts = [submit(_concatenate_corpora, *encoded[index::n_parts]) for index in range(n_parts)]
-            del counted, encoded  # so that workers free the memory of results that are not needed any more
-            sizes = submit.gather([submit(_sizes, part) for part in parts])
-            submit.client.replicate([vocabulary])  # so that it is not lost if a worker dies
-            corpus = DistributedCorpus(
-                vocabulary.result(),
-                vocabulary,
-                parts,
-                n_documents=sum(size.n_documents for size in sizes),
-                n_occurrences=sum(size.n_occurrences for size in sizes),
-                max_length=max(size.max_length for size in sizes),
-            )
-            if not previous.rows:
-                limits = {"min_count": self.min_count, "max_vocab": self.max_vocab}
-                n_distinct = submit(_n_distinct, all_counts).result()
-                check_contexts(corpus.max_length, corpus.vocabulary, n_distinct, **limits)
-            return corpus
+            del counted, summaries, encoded  # so that workers free the memory of results that are not needed any more
+            sizes = submit.gather(submit.map(_sizes, parts))
+        corpus = DistributedCorpus(
+            vocabulary,
+            parts,
+            n_documents=sum(size.n_documents for size in sizes),
+            n_occurrences=sum(size.n_occurrences for size in sizes),
+            max_length=max(size.max_length for size in sizes),
+        )
+        if not previous.rows:
+            check_contexts(corpus.max_length, vocabulary, len(total.tokens), **limits)
+        return corpus
 
     def _train(self, corpus, previous, rng):
         row_inits = self._row_inits(corpus.vocabulary.rows, previous)
@@ -298,8 +309,10 @@ components_, loss_curve_, n_iter_
         tokens_per_part = corpus.n_occurrences // len(corpus.parts)
         seed = rng.integers(2**63, size=2).tolist()
         with _submit() as submit:
-            counts = submit(getattr, corpus.on_workers, "counts")
-            tables = submit(_initial_tables, len(corpus.vocabulary.rows), self.vector_size, row_inits, seed)
+            counts = submit.literal(corpus.vocabulary.counts)
+            tables = submit(
+                _initial_tables, len(corpus.vocabulary.rows), self.vector_size, submit.literal(row_inits), seed
+            )
             for epoch, round_ in itertools.product(range(self.epochs), range(self.n_rounds)):
                 changes = [
                     submit(
@@ -340,7 +353,6 @@ class DistributedCorpus(NamedTuple):
     """Like `sk_cbow._vocabulary.Corpus`, with documents on the workers."""
 
     vocabulary: Vocabulary
-    on_workers: distributed.Future  # the same vocabulary
     parts: list  # of futures of `Corpus`
     n_documents: int
     n_occurrences: int
@@ -349,8 +361,27 @@ class DistributedCorpus(NamedTuple):
     def total(self, function, *arguments):
         """Sum the results of a function of the chunks of each part."""
         with _submit() as submit:
-            arguments = [submit(_identity, argument) for argument in arguments]
-            return sum(submit.gather([submit(_of_chunks, part, function, *arguments) for part in self.parts]))
+            call = submit.literal((function, *arguments))
+            return sum(submit.gather(submit.map(_of_chunks, self.parts, call=call)))
+
+
+class CountedPartition(NamedTuple):
+    """The documents of a partition, as from `count_tokens`."""
+
+    tokens: list
+    counts: np.ndarray
+    codes: np.ndarray
+    offsets: np.ndarray
+    digest: str  # of the documents, in their order
+
+
+class Summary(NamedTuple):
+    """What the client needs to know of some partitions."""
+
+    tokens: list  # distinct, in order of first appearance
+    counts: np.ndarray  # (n_distinct,) int64
+    digests: list  # of str, one for each partition
+    n_documents: int
 
 
 class Sizes(NamedTuple):
@@ -359,15 +390,30 @@ class Sizes(NamedTuple):
     max_length: int
 
 
+def _outside_the_thread_pool():
+    """If this is a task of a worker, free its thread, on which other tasks of a fit may have to run."""
+    try:
+        distributed.get_worker()
+    except ValueError:
+        return nullcontext()
+    return distributed.worker_client()
+
+
 @contextmanager
 def _submit():
     """Yield a `Submit` for the current client; after an error or Ctrl-C, cancel what it has submitted."""
     try:
-        submit = Submit(distributed.get_client())
+        client = distributed.get_client()
     except ValueError:
         raise RuntimeError(
             "there is no Dask cluster to train on: start one and keep its client, client = distributed.Client()"
         ) from None
+    if client.asynchronous:
+        raise RuntimeError(
+            "fit waits for results, but the current Dask client is asynchronous and this is its event loop: use "
+            "another thread, await asyncio.to_thread(vectorizer.fit, X), or a client without asynchronous=True"
+        )
+    submit = Submit(client)
     try:
         yield submit
     except BaseException:
@@ -384,17 +430,29 @@ class Submit:
         self.futures = WeakSet()  # of results that are still referenced
 
     def __call__(self, function, *arguments):
-        return self._track(self.client.submit(function, *arguments, pure=False))
+        (future,) = self._track([self.client.submit(function, *arguments, pure=False)])
+        return future
 
-    def delayed(self, delayed):
+    def map(self, function, *iterables, **arguments):
+        """Submit a function for each element of the iterables, as one graph."""
+        return self._track(self.client.map(function, *iterables, **arguments, pure=False))
+
+    def compute(self, delayed):
+        """Submit delayed objects, as one graph."""
         return self._track(self.client.compute(delayed))
+
+    def literal(self, value):
+        """Make a value available to tasks. Unlike scattered data, it can be restored if its worker dies."""
+        pickled = cloudpickle.dumps(value)
+        starts = range(0, len(pickled), BYTES_PER_TASK)
+        return self(_unpickle, *[self(_identity, pickled[start : start + BYTES_PER_TASK]) for start in starts])
 
     def gather(self, futures):
         return self.client.gather(futures)
 
-    def _track(self, future):
-        self.futures.add(future)
-        return future
+    def _track(self, futures):
+        self.futures.update(futures)
+        return futures
 
 
 def _partitions(X):
@@ -402,10 +460,21 @@ def _partitions(X):
     if isinstance(X, Delayed):
         return [X]
     if hasattr(X, "to_delayed"):
+        if getattr(X, "ndim", 1) > 1 and X.shape[1:] != (1,):
+            raise TypeError(
+                f"X is the dask {type(X).__name__} with {' x '.join(map(str, X.shape[1:]))} columns: pass the one column "
+                "that holds the documents, or a bag of lists if its rows are the documents"
+            )
         return list(np.ravel(X.to_delayed()))
     if isinstance(X, (list, tuple)) and X and all(isinstance(part, Delayed) for part in X):
         return list(X)
     return None
+
+
+def _count_partitions(partitions, analyzer):
+    # One delayed argument of all tasks, so that it is sent to each worker once.
+    analyzer = dask.delayed(analyzer, traverse=False)
+    return [_count_partition(partition, index, analyzer) for index, partition in enumerate(partitions)]
 
 
 def _has_strings(X):
@@ -413,11 +482,11 @@ def _has_strings(X):
     return any(isinstance(dtype, pd.StringDtype) for dtype in dtypes)
 
 
-def _tree_reduce(submit, function, futures):
-    """Apply a function of two results to pairs of neighbours, repeatedly, until one result is left."""
+def _tree_reduce(submit, function, futures, n_neighbours=2):
+    """Apply a function to the results of neighbours, repeatedly, until one result is left."""
     while len(futures) > 1:
-        pairs = zip(futures[::2], futures[1::2], strict=False)
-        futures = [submit(function, *pair) for pair in pairs] + futures[len(futures) // 2 * 2 :]
+        groups = [futures[start : start + n_neighbours] for start in range(0, len(futures), n_neighbours)]
+        futures = [submit(function, *group) if len(group) > 1 else group[0] for group in groups]
     return futures[0]
 
 
@@ -436,52 +505,50 @@ def _transform_to_frame(partition, vectorizer, columns):
 
 @dask.delayed
 def _count_partition(partition, index, analyzer):
-    """Return distinct tokens, counts, codes and offsets, as in `count_tokens`."""
     with IntegerFile() as file:
         try:
             tokens, counts, offsets = count_tokens(token_lists(partition, analyzer), file)
         except TypeError as error:
             raise TypeError(f"in partition {index}, {error}") from error
-        return tokens, counts, file.as_array(offsets[-1]), offsets
+        codes = file.as_array(offsets[-1])
+        return CountedPartition(tokens, counts, codes, offsets, digest(codes, offsets, texts=tokens))
 
 
-def _counts_of(counted):
-    tokens, counts, *_ = counted
-    return tokens, counts
+def _summary(counted):
+    return Summary(counted.tokens, counted.counts, [counted.digest], len(counted.offsets) - 1)
 
 
-def _merge_counts(one, other):
+def _merge_summaries(*summaries):
     """Add counts; tokens stay in order of first appearance."""
-    (tokens, counts), (other_tokens, other_counts) = one, other
-    code_of = dict(zip(tokens, range(len(tokens)), strict=True))
-    codes = [code_of.setdefault(token, len(code_of)) for token in other_tokens]
-    total = np.zeros(len(code_of), np.int64)
-    total[: len(counts)] = counts
-    total[codes] += other_counts  # each code once
-    return list(code_of), total
-
-
-def _n_documents(counted):
-    return len(counted[-1]) - 1
-
-
-def _n_distinct(counts):
-    return len(counts[0])
+    code_of = defaultdict(itertools.count().__next__)
+    codes = [[code_of[token] for token in summary.tokens] for summary in summaries]
+    counts = np.zeros(len(code_of), np.int64)
+    for codes_of_one, summary in zip(codes, summaries, strict=True):
+        counts[codes_of_one] += summary.counts  # each code once
+    digests = list(itertools.chain.from_iterable(summary.digests for summary in summaries))
+    return Summary(list(code_of), counts, digests, sum(summary.n_documents for summary in summaries))
 
 
 def _identity(value):
     return value
 
 
-def _choose_vocabulary(counts, min_count, max_vocab, previous):
-    return choose_vocabulary(*counts, min_count=min_count, max_vocab=max_vocab, previous=previous)
+def _unpickle(*chunks):
+    return pickle.loads(b"".join(chunks))
 
 
-def _encode_partition(counted, vocabulary):
-    tokens, counts, codes, offsets = counted
+def _encode_partition(index, counted, first_digest, rows):
+    if counted.digest != first_digest:
+        raise RuntimeError(
+            f"partition {index} of X was lost with a worker, and when it was read again, it had other documents or "
+            "another order: pass a collection that is always read in the same way, such as files in which you have "
+            "stored the documents"
+        )
     with IntegerFile() as file:
-        file.write(0, codes)
-        return encode_corpus(tokens, counts, file, offsets.copy(), vocabulary)._replace(vocabulary=None)
+        file.write(0, counted.codes)
+        vocabulary = EMPTY_VOCABULARY._replace(rows=rows)
+        corpus = encode_corpus(counted.tokens, counted.counts, file, counted.offsets.copy(), vocabulary)
+        return corpus._replace(vocabulary=None)
 
 
 def _concatenate_corpora(*corpora):
@@ -495,7 +562,8 @@ def _sizes(part):
     return Sizes(part.n_documents, len(part.rows), part.max_length if part.n_documents else 0)
 
 
-def _of_chunks(part, function, *arguments):
+def _of_chunks(part, call):
+    function, *arguments = call
     return part.total(function, *arguments)
 
 
