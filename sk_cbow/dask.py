@@ -462,8 +462,8 @@ def _partitions(X):
     if hasattr(X, "to_delayed"):
         if getattr(X, "ndim", 1) > 1 and X.shape[1:] != (1,):
             raise TypeError(
-                f"X is the dask {type(X).__name__} with {' x '.join(map(str, X.shape[1:]))} columns: pass the one column "
-                "that holds the documents, or a bag of lists if its rows are the documents"
+                f"X is the dask {type(X).__name__} with {' x '.join(map(str, X.shape[1:]))} columns: pass the one that "
+                "holds the documents, or a bag of lists if its rows are the documents"
             )
         return list(np.ravel(X.to_delayed()))
     if isinstance(X, (list, tuple)) and X and all(isinstance(part, Delayed) for part in X):
