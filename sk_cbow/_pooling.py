@@ -4,6 +4,7 @@ Each step computes row by row, so that a document has bit for bit the same vecto
 """
 
 import threading
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
@@ -13,6 +14,102 @@ from threadpoolctl import threadpool_limits
 # The limit on threads applies to the whole process, so only one thread at a time may set and restore it.
 _ONE_BLAS_THREAD = threading.Lock()
 SIF_PARAMETER = 1e-3  # Arora et al. (2017), section 3: a = 1e-3
+
+
+class Pooling(NamedTuple):
+    """How the vectors of a document's tokens become its vector: a weighted average, less the common components.
+
+    The methods take documents chunk by chunk, as from `sk_cbow._vocabulary.encode_documents`.
+    """
+
+    weights: np.ndarray  # (n_tokens,) float32, of an occurrence of each token
+    components: np.ndarray  # (n_components, vector_size) float32, orthonormal, removed from averages
+
+    @property
+    def width(self):
+        """Length of a document vector."""
+        return self.components.shape[1]
+
+    @classmethod
+    def fit(cls, corpus, vectors, weighting, n_components, document_frequency, n_documents, components=()):
+        """Compute the weights of tokens, and the components of the documents' vectors.
+
+        Parameters
+        ----------
+        corpus : Corpus
+        vectors : ndarray of shape (n_tokens, vector_size), float32
+        weighting, document_frequency, n_documents
+            As in `token_weights`.
+        n_components : int
+        components : ndarray of shape (n_previous_components, vector_size), optional
+            Those of previous training, which are kept if their number is `n_components`.
+
+        Returns
+        -------
+        pooling : Pooling
+        """
+        weights = token_weights(weighting, corpus.vocabulary.counts, document_frequency, n_documents)
+        pooling = cls(weights, np.empty((0, vectors.shape[1]), np.float32))
+        if n_components and len(components) != n_components:
+            moments = corpus.total(pooling.second_moments, vectors)
+            components = first_singular_vectors(moments, n_components, corpus.n_documents)
+        return pooling._replace(components=components) if n_components else pooling
+
+    def transform(self, chunks, vectors):
+        """Compute the vectors of documents.
+
+        Parameters
+        ----------
+        chunks : iterable of (rows, offsets, is_complete)
+        vectors : ndarray of shape (n_tokens, vector_size)
+
+        Returns
+        -------
+        document_vectors : ndarray of shape (n_documents, width), float32
+        """
+        document_vectors = bytearray()  # grows in place, whereas concatenating arrays would take twice the memory
+        for chunk in self.transform_chunks(chunks, vectors):
+            document_vectors += chunk.data
+        return np.frombuffer(document_vectors, np.float32).reshape(-1, self.width)
+
+    def transform_chunks(self, chunks, vectors):
+        """Yield the vectors of the documents of each chunk."""
+        for counts in document_term_matrices(chunks, len(vectors)):
+            yield project_out(mean_vectors(counts, self.weights, vectors), self.components)
+
+    def second_moments(self, chunks, vectors):
+        """Compute the matrix of uncentred second moments of the document vectors, as in `second_moments`."""
+        return second_moments(self.transform_chunks(chunks, vectors))
+
+
+def document_frequency(corpus, previous, previous_counts, previous_n_documents):
+    """Count the documents that contain each token, in all documents so far.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The new documents.
+    previous : ndarray of shape (n_previous_tokens,)
+        Document frequency in previous documents, of tokens that already had a row.
+    previous_counts : dict
+        Token -> count in previous documents, of tokens without a row. Each occurrence is assumed to have been in
+        another document.
+    previous_n_documents : int
+
+    Returns
+    -------
+    document_frequency : ndarray of shape (n_tokens,), int64
+    """
+    tokens = list(corpus.vocabulary.rows)
+    total = corpus.total(_document_frequency_of_chunks, len(tokens))
+    total[: len(previous)] += previous
+    occurrences = np.array([previous_counts.get(token, 0) for token in tokens[len(previous) :]], np.int64)
+    total[len(previous) :] += np.minimum(occurrences, previous_n_documents)
+    return total
+
+
+def _document_frequency_of_chunks(chunks, n_tokens):
+    return count_document_frequency(document_term_matrices(chunks, n_tokens), n_tokens)
 
 
 def document_term_matrix(rows, offsets, n_tokens):

@@ -30,15 +30,7 @@ from sk_cbow._checkpoint import (
 )
 from sk_cbow._documents import token_lists, with_progress
 from sk_cbow._files import quoted
-from sk_cbow._pooling import (
-    count_document_frequency,
-    document_term_matrices,
-    first_singular_vectors,
-    mean_vectors,
-    project_out,
-    second_moments,
-    token_weights,
-)
+from sk_cbow._pooling import Pooling, document_frequency
 from sk_cbow._row_init import RowInit, as_mapping, rows_from_previous, rows_from_vectors
 from sk_cbow._similarity import most_similar
 from sk_cbow._state import (
@@ -488,7 +480,7 @@ default=None
         (100, 8)
         """
         corpus, fitted = self._fit(X)
-        return fitted._transform(corpus.chunks())
+        return fitted._pooling.transform(corpus.chunks(), fitted.embeddings_)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -566,7 +558,7 @@ default=None
 
         corpus = self._read(X, previous.vocabulary)
         n_documents = previous.n_documents + corpus.n_documents
-        document_frequency = self._document_frequency(corpus, previous)
+        frequency = self._document_frequency(corpus, previous)
 
         rng = _generator(previous.rng_state if incremental else self.random_state)
         trained = self._train(corpus, initial, rng)
@@ -574,20 +566,20 @@ default=None
             embeddings = sum(trained.tables)  # a copy, of one or two tables
         self._check_training(corpus, embeddings, trained.loss_curve)
 
-        weights = token_weights(self.weighting, corpus.vocabulary.counts, document_frequency, n_documents)
-        components = self._components(corpus, weights, embeddings, previous)
-
+        pooling = Pooling.fit(
+            corpus, embeddings, self.weighting, self.remove_components, frequency, n_documents, previous.components
+        )
         state = TrainingState(
             vocabulary=corpus.vocabulary,
             tables=[embeddings] if self.shared_embedding else list(map(np.array, trained.tables)),
             accumulators=[np.where(np.isinf(values), 0, values) for values in trained.accumulators],  # inf: frozen
-            components=components,
+            components=pooling.components,
             loss_curve=[*previous.loss_curve, *trained.loss_curve],
             rng_state=rng.bit_generator.state,
             n_documents=n_documents,
-            document_frequency=document_frequency,
+            document_frequency=frequency,
         )
-        return corpus, self._fitted_attributes(state, embeddings, weights)
+        return corpus, self._fitted_attributes(state, embeddings, pooling.weights)
 
     def _read(self, X, previous):
         documents = token_lists(X, self.analyzer)
@@ -622,10 +614,10 @@ default=None
                 "incrementally: pass init_vectors=vectorizer.word_vectors() to a new CBOWVectorizer"
             )
         has_two_tables = hasattr(fitted, "context_embeddings_")
-        if self.vector_size != fitted._n_features_out or self.shared_embedding == has_two_tables:
+        if self.vector_size != fitted.embeddings_.shape[1] or self.shared_embedding == has_two_tables:
             raise ValueError(
                 f"vector_size={self.vector_size} and shared_embedding={self.shared_embedding}, but in previous "
-                f"training they were {fitted._n_features_out} and {not has_two_tables}: restore them, or call fit with "
+                f"training they were {fitted.embeddings_.shape[1]} and {not has_two_tables}: restore them, or call fit with "
                 "warm_start=False"
             )
         state = dict(fitted._training_state)
@@ -779,33 +771,15 @@ default=None
             )
 
     def _document_frequency(self, corpus, previous):
-        """Return the document frequency of each token in all documents so far; None without idf.
-
-        For a token that had no row before, each earlier occurrence is assumed to have been in another document.
-        """
+        """Return the document frequency of each token in all documents so far; None without idf."""
         if self.weighting != "idf":
             return None
-        document_frequency = corpus.total(_document_frequency_of_chunks, len(corpus.vocabulary.rows))
-        n_before = len(previous.vocabulary.rows)
-        if n_before and previous.document_frequency is None:
+        if previous.vocabulary.rows and previous.document_frequency is None:
             raise ValueError(
                 "weighting='idf' needs the documents of all calls, but was not set in earlier ones: call fit instead"
             )
-        if n_before:
-            document_frequency[:n_before] += previous.document_frequency
-            added = list(corpus.vocabulary.rows)[n_before:]
-            occurrences = np.array([previous.vocabulary.dropped_counts.get(token, 0) for token in added], np.int64)
-            document_frequency[n_before:] += np.minimum(occurrences, previous.n_documents)
-        return document_frequency
-
-    def _components(self, corpus, weights, embeddings, previous):
-        """Return the components to remove: those of previous training if their number is the same."""
-        if not self.remove_components:
-            return np.empty((0, self.vector_size), np.float32)
-        if len(previous.components) == self.remove_components:
-            return previous.components
-        moments = corpus.total(_second_moments_of_chunks, weights, embeddings)
-        return first_singular_vectors(moments, self.remove_components, corpus.n_documents)
+        known = np.empty(0, np.int64) if previous.document_frequency is None else previous.document_frequency
+        return document_frequency(corpus, known, previous.vocabulary.dropped_counts, previous.n_documents)
 
     def transform(self, X):
         """Average the vectors of each document's known tokens.
@@ -851,14 +825,8 @@ default=None
         False
         """
         fitted = fitted_view(self)
-        return fitted._transform(encode_documents(token_lists(X, fitted.analyzer), fitted.vocabulary_))
-
-    def _transform(self, chunks):
-        document_vectors = bytearray()  # grows in place, whereas concatenating arrays would take twice the memory
-        for counts in document_term_matrices(chunks, len(self.embeddings_)):
-            vectors = mean_vectors(counts, self.token_weights_, self.embeddings_)
-            document_vectors += project_out(vectors, self.components_).data
-        return np.frombuffer(document_vectors, np.float32).reshape(-1, self._n_features_out)
+        chunks = encode_documents(token_lists(X, fitted.analyzer), fitted.vocabulary_)
+        return fitted._pooling.transform(chunks, fitted.embeddings_)
 
     def most_similar(self, positive, negative=(), topn=10):
         """Find the tokens whose vectors have the highest cosine similarity to a query.
@@ -1054,8 +1022,12 @@ default=None
         return _with_attributes(type(self), attributes_of_rows(vars(fitted), np.flatnonzero(is_kept)))
 
     @property
+    def _pooling(self):
+        return Pooling(self.token_weights_, self.components_)
+
+    @property
     def _n_features_out(self):
-        return self.embeddings_.shape[1]
+        return self._pooling.width
 
     def __getstate__(self):
         from sk_cbow import __version__
@@ -1160,15 +1132,6 @@ def _with_attributes(cls, attributes):
     vectorizer = object.__new__(cls)
     vectorizer.__dict__ = attributes
     return vectorizer
-
-
-def _document_frequency_of_chunks(chunks, n_tokens):
-    return count_document_frequency(document_term_matrices(chunks, n_tokens), n_tokens)
-
-
-def _second_moments_of_chunks(chunks, weights, embeddings):
-    matrices = document_term_matrices(chunks, len(embeddings))
-    return second_moments(mean_vectors(counts, weights, embeddings) for counts in matrices)
 
 
 class TrainingState(NamedTuple):

@@ -274,14 +274,15 @@ def document_model(vectorizer):
     keras = _import_keras()
     vectorizer = fitted_view(vectorizer)
     embedding = embedding_layer(vectorizer, trainable=True)
-    token_weights = vectorizer.token_weights_[:, None]
+    pooling = vectorizer._pooling
+    token_weights = pooling.weights[:, None]
     (token_weight,) = _given_embeddings(token_weights, token_weights.shape, ["token_weight"])
     token_weight.trainable = False
     ids = keras.Input((None,), dtype="int32", name="ids")
     weights = token_weight(ids)  # (batch, length, 1), zero for padding
     sums = keras.ops.sum(weights * embedding(ids), axis=1)
     vectors = sums / keras.ops.maximum(keras.ops.sum(weights, axis=1), np.finfo(np.float32).tiny)
-    for index, component in enumerate(vectorizer.components_):
+    for index, component in enumerate(pooling.components):
         # Initialized with zeros, because Keras' random initializers would draw from Python's global generator.
         options = {"use_bias": False, "kernel_initializer": "zeros"}
         along = keras.layers.Dense(1, **options, name=f"along_component_{index}")

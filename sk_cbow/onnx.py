@@ -73,19 +73,20 @@ def _set_output_type(operator):
         raise ValueError(
             f"the vectorizer's input has the types {types}: pass one column of strings, StringTensorType([None, 1])"
         )
-    operator.outputs[0].type = FloatTensorType([types[0].shape[0], vectorizer.embeddings_.shape[1]])
+    operator.outputs[0].type = FloatTensorType([types[0].shape[0], vectorizer._n_features_out])
 
 
 def _convert(scope, operator, container):
     vectorizer = operator.raw_operator
     n_tokens, vector_size = vectorizer.embeddings_.shape
     # Components are removed from the word vectors; averaging is linear, so they are removed from averages, too.
-    components = vectorizer.components_
+    pooling = vectorizer._pooling
+    components = pooling.components
     vectors = vectorizer.embeddings_ - vectorizer.embeddings_ @ components.T @ components
-    weighted_vectors = vectorizer.token_weights_[:, None] * vectors
+    weighted_vectors = pooling.weights[:, None] * vectors
     # The last row of zeros is for unknown tokens and for padding.
     weighted_vectors = np.append(weighted_vectors, np.zeros((1, vector_size), np.float32), axis=0)
-    weights = np.append(vectorizer.token_weights_.astype(np.float64), 0)
+    weights = np.append(pooling.weights.astype(np.float64), 0)
 
     def constant(name, array):
         name = scope.get_unique_variable_name(name)
