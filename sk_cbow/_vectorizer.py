@@ -4,14 +4,12 @@ import os
 import reprlib
 from collections import UserDict
 from collections.abc import Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from numbers import Integral, Real
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from sk_cbow._blocks import (
     BlockMaker,
@@ -30,30 +28,33 @@ from sk_cbow._checkpoint import (
 )
 from sk_cbow._documents import token_lists, with_progress
 from sk_cbow._files import quoted
-from sk_cbow._pooling import Pooling, document_frequency
-from sk_cbow._row_init import RowInit, as_mapping, rows_from_previous, rows_from_vectors
-from sk_cbow._similarity import most_similar
-from sk_cbow._state import (
+from sk_cbow._fitted import (
     COUNTS,
     FITTED_ATTRIBUTES,
     WEIGHTS,
     InconsistentAttributesError,
+    TrainingState,
     attributes_of_rows,
+    attributes_of_state,
     attributes_of_vectors,
     check_packed,
-    check_sizes,
     checked,
+    consistent,
+    fitted_view,
     require,
+    state_of,
+    with_attributes,
 )
+from sk_cbow._pooling import Pooling, document_frequency
+from sk_cbow._row_init import RowInit, as_mapping, rows_from_previous, rows_from_vectors
+from sk_cbow._similarity import most_similar
+from sk_cbow._sklearn import HasMethods, Interval, Range, StrOptions, fit_context, plain
+from sk_cbow._training.config import Tables
 from sk_cbow._vocabulary import (
-    EMPTY_VOCABULARY,
-    Vocabulary,
     encode_documents,
     most_alike,
-    pack_counts,
     pack_vocabulary,
     read_corpus,
-    unpack_counts,
     unpack_vocabulary,
 )
 from sk_cbow._warnings import warn as _warn
@@ -79,14 +80,6 @@ TRAINING_PARAMETERS = (
     "learning_rate",
     "batch_size",
 )
-
-
-class Range(Interval):
-    """An interval of Python and NumPy numbers that, unlike scikit-learn's, does not contain True and False."""
-
-    def is_satisfied_by(self, value):
-        is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-        return is_number and super().is_satisfied_by(_plain(value))
 
 
 class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -396,7 +389,7 @@ default=None
             params["init_vectors"] = DictOfVectors.of(params["init_vectors"])
         return params
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn a vector for every token of the vocabulary.
 
@@ -450,7 +443,7 @@ default=None
         self._fit(X)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X, y=None):
         """Learn word vectors and return document vectors, reading the documents only once.
 
@@ -482,7 +475,7 @@ default=None
         corpus, fitted = self._fit(X)
         return fitted._pooling.transform(corpus.chunks(), fitted.embeddings_)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Train incrementally with new documents; the first call is the same as `fit`.
 
@@ -536,8 +529,8 @@ default=None
         """Fit, and return the corpus with a view of the fitted vectorizer."""
         # A copy of the parameters, because other threads may set them; with Python's numbers, because NumPy's overflow.
         parameters = {name: getattr(self, name) for name in self._get_param_names()}
-        plain = {name: _plain(value) for name, value in parameters.items()}
-        corpus, fitted = _with_attributes(type(self), vars(self) | plain)._corpus_and_attributes(X, incremental)
+        settings = {name: plain(value) for name, value in parameters.items()}
+        corpus, fitted = with_attributes(type(self), vars(self) | settings)._corpus_and_attributes(X, incremental)
         others = {name: value for name, value in vars(self).copy().items() if name not in FITTED_ATTRIBUTES}
         self.__dict__ = others | fitted  # atomic: other threads see either the old attributes or the new ones
         if parameters.get("checkpoint") is not None:
@@ -548,12 +541,12 @@ default=None
                     f"the fit is complete, but checkpoint={parameters['checkpoint']!r} could not be deleted "
                     f"({error.strerror}): delete it, since no other fit can use it"
                 )
-        return corpus, _with_attributes(type(self), others | fitted)
+        return corpus, with_attributes(type(self), others | fitted)
 
     def _corpus_and_attributes(self, X, incremental):
         """Read the documents, train, and return the corpus with the fitted attributes."""
         self._check_parameters()
-        initial = self._previous_state() if incremental or self.warm_start else TrainingState()  # vectors to start from
+        initial = state_of(self) if incremental or self.warm_start else TrainingState()  # vectors to start from
         previous = initial if incremental else TrainingState()  # counts, documents and losses to add to
 
         corpus = self._read(X, previous.vocabulary)
@@ -571,15 +564,17 @@ default=None
         )
         state = TrainingState(
             vocabulary=corpus.vocabulary,
-            tables=[embeddings] if self.shared_embedding else list(map(np.array, trained.tables)),
-            accumulators=[np.where(np.isinf(values), 0, values) for values in trained.accumulators],  # inf: frozen
+            tables=Tables(
+                [embeddings] if self.shared_embedding else list(map(np.array, trained.tables)),
+                [np.where(np.isinf(values), 0, values) for values in trained.accumulators],  # inf: frozen
+            ),
             components=pooling.components,
             loss_curve=[*previous.loss_curve, *trained.loss_curve],
             rng_state=rng.bit_generator.state,
             n_documents=n_documents,
             document_frequency=frequency,
         )
-        return corpus, self._fitted_attributes(state, embeddings, pooling.weights)
+        return corpus, attributes_of_state(state, embeddings, pooling)
 
     def _read(self, X, previous):
         documents = token_lists(X, self.analyzer)
@@ -602,56 +597,6 @@ default=None
                 "freeze_init=True with shared_embedding=False: the vector of a token is a sum of two vectors, of which "
                 "only one would be frozen; set shared_embedding=True or freeze_init=False"
             )
-
-    def _previous_state(self):
-        """Return the state of training from the fitted attributes; before the first fit, an empty one."""
-        if not hasattr(self, "embeddings_"):
-            return TrainingState()
-        fitted = fitted_view(self)
-        if not hasattr(fitted, "_training_state"):
-            raise ValueError(
-                "this vectorizer was made of word vectors, without the state of training, so it cannot be trained "
-                "incrementally: pass init_vectors=vectorizer.word_vectors() to a new CBOWVectorizer"
-            )
-        has_two_tables = hasattr(fitted, "context_embeddings_")
-        if self.vector_size != fitted.embeddings_.shape[1] or self.shared_embedding == has_two_tables:
-            raise ValueError(
-                f"vector_size={self.vector_size} and shared_embedding={self.shared_embedding}, but in previous "
-                f"training they were {fitted.embeddings_.shape[1]} and {not has_two_tables}: restore them, or call fit with "
-                "warm_start=False"
-            )
-        state = dict(fitted._training_state)
-        return TrainingState(
-            vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, unpack_counts(state.pop("dropped_counts"))),
-            tables=[fitted.context_embeddings_, fitted.target_embeddings_] if has_two_tables else [fitted.embeddings_],
-            components=fitted.components_,
-            loss_curve=fitted.loss_curve_,
-            **state,
-        )
-
-    def _fitted_attributes(self, state, embeddings, weights):
-        """Return the fitted attributes that represent a state of training, as plain data."""
-        fitted = {
-            "vocabulary_": state.vocabulary.rows,
-            "token_counts_": state.vocabulary.counts,
-            "token_weights_": weights,
-            "embeddings_": embeddings,
-            "components_": state.components,
-            "loss_curve_": state.loss_curve,
-            "_training_state": {
-                "dropped_counts": pack_counts(state.vocabulary.dropped_counts),
-                "accumulators": state.accumulators,
-                "rng_state": state.rng_state,
-                "n_documents": state.n_documents,
-                "document_frequency": state.document_frequency,
-            },
-            "n_iter_": len(state.loss_curve),
-        }
-        if self.weighting == "idf":
-            fitted["idf_"] = weights
-        if not self.shared_embedding:
-            fitted["context_embeddings_"], fitted["target_embeddings_"] = state.tables
-        return fitted
 
     def _train(self, corpus, previous, rng):
         blocks = self._block_maker(corpus, corpus.vocabulary.counts, len(corpus.rows))
@@ -744,7 +689,7 @@ default=None
     def _row_inits(self, vocabulary, previous):
         """Return, for each table, the rows that are not initialized at random."""
         known = previous.vocabulary.rows
-        trained = rows_from_previous(vocabulary, known, previous.tables, previous.accumulators)
+        trained = rows_from_previous(vocabulary, known, *previous.tables)
         row_inits = [[rows] for rows in trained] or [[] for _ in range(1 if self.shared_embedding else 2)]
         if self.init_vectors is not None:
             new = {token: row for token, row in vocabulary.items() if token not in known}
@@ -978,7 +923,7 @@ default=None
         of_tokens = {name: attributes[name] for name in WEIGHTS | COUNTS if name in attributes}
         replaced = attributes_of_vectors(WordVectors(fitted.vocabulary_, vectors)) | of_tokens
         others = {name: value for name, value in attributes.items() if name not in FITTED_ATTRIBUTES}
-        return _with_attributes(type(self), others | replaced | {"vector_size": replaced["embeddings_"].shape[1]})
+        return with_attributes(type(self), others | replaced | {"vector_size": replaced["embeddings_"].shape[1]})
 
     def drop(self, tokens):
         """Return a vectorizer without some tokens, such as stop words or discontinued items.
@@ -1019,7 +964,7 @@ default=None
             is_kept[fitted.vocabulary_[token]] = False
         if not is_kept.any():
             raise ValueError(f"tokens are all {len(is_kept)} of the vocabulary: keep at least one")
-        return _with_attributes(type(self), attributes_of_rows(vars(fitted), np.flatnonzero(is_kept)))
+        return with_attributes(type(self), attributes_of_rows(vars(fitted), np.flatnonzero(is_kept)))
 
     @property
     def _pooling(self):
@@ -1032,7 +977,7 @@ default=None
     def __getstate__(self):
         from sk_cbow import __version__
 
-        with _consistent():
+        with consistent():
             state = checked(super().__getstate__())
         return pack_vocabulary(state) | {"_sk_cbow_version": __version__}
 
@@ -1068,36 +1013,6 @@ default=None
         return tags
 
 
-def fitted_view(vectorizer):
-    """Make a shallow copy of a fitted vectorizer, whose attributes come from one fit.
-
-    Another thread may fit the vectorizer itself at any time.
-
-    Raises
-    ------
-    NotFittedError
-        If the vectorizer is not fitted.
-    ValueError
-        If attributes were changed and do not belong together any more.
-    """
-    check_is_fitted(vectorizer)
-    attributes = vars(vectorizer).copy()
-    with _consistent():
-        check_sizes(attributes)
-    return _with_attributes(type(vectorizer), attributes)
-
-
-@contextmanager
-def _consistent():
-    try:
-        yield
-    except InconsistentAttributesError as error:
-        raise ValueError(
-            f"the fitted attributes do not belong together, {error}: assign all of one fit, or use drop(tokens) to "
-            "remove tokens and with_vectors(vectors) to replace vectors"
-        ) from None
-
-
 class DictOfVectors(dict):
     """A dict that is printed in one line."""
 
@@ -1119,32 +1034,6 @@ def _no_pretrained_token(vocabulary, init_vectors):
         f"{message}: for example, the documents have {quoted(token)}, and init_vectors has {quoted(other)}; tokens "
         "match only if their type and their case are the same"
     )
-
-
-def _plain(value):
-    """Convert a NumPy number to a Python number; return other values unchanged."""
-    if isinstance(value, np.floating):
-        return float(value)
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _with_attributes(cls, attributes):
-    vectorizer = object.__new__(cls)
-    vectorizer.__dict__ = attributes
-    return vectorizer
-
-
-class TrainingState(NamedTuple):
-    """What the next call of `partial_fit`, or a warm start, continues from; by default empty."""
-
-    vocabulary: Vocabulary = EMPTY_VOCABULARY
-    tables: list | tuple = ()  # of ndarrays of shape (n_tokens, vector_size), float32, of the context and of the target
-    accumulators: list | tuple = ()  # of ndarrays of shape (n_tokens,), float32, of row-wise Adagrad
-    components: np.ndarray | tuple = ()  # (n_components, vector_size) float32
-    loss_curve: list | tuple = ()
-    rng_state: dict | None = None
-    n_documents: int = 0
-    document_frequency: np.ndarray | None = None  # (n_tokens,), only with idf
 
 
 def _generator(random_state):

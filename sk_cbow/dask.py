@@ -22,9 +22,11 @@ import numpy as np
 
 from sk_cbow._checkpoint import digest
 from sk_cbow._documents import token_lists
+from sk_cbow._fitted import fitted_view
 from sk_cbow._merging import Tables, apply_change, difference, merge
 from sk_cbow._row_init import RowInit
-from sk_cbow._vectorizer import LARGEST_INT, TRAINING_PARAMETERS, CBOWVectorizer, Range, fitted_view
+from sk_cbow._sklearn import Range
+from sk_cbow._vectorizer import LARGEST_INT, TRAINING_PARAMETERS, CBOWVectorizer
 from sk_cbow._vocabulary import (
     EMPTY_VOCABULARY,
     Corpus,

@@ -11,7 +11,7 @@ import numpy as np
 
 from sk_cbow._documents import token_lists
 from sk_cbow._files import atomic_write
-from sk_cbow._vectorizer import fitted_view
+from sk_cbow._fitted import fitted_view
 from sk_cbow._vocabulary import encode_documents
 
 

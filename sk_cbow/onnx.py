@@ -48,7 +48,8 @@ import sys
 
 import numpy as np
 
-from sk_cbow._vectorizer import CBOWVectorizer, fitted_view
+from sk_cbow._fitted import fitted_view
+from sk_cbow._vectorizer import CBOWVectorizer
 
 try:
     from onnx import TensorProto

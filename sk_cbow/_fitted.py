@@ -1,8 +1,17 @@
-"""The attributes that `fit` sets: their names, their shapes, whether they belong together, and parts of them."""
+"""A state of training <-> fitted attributes: their names and shapes, whether they belong together, and parts of them.
 
+Fitted attributes are plain data: arrays, a dict and numbers.
+"""
+
+from contextlib import contextmanager
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sk_cbow._training.config import Tables
+from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, pack_counts, unpack_counts
 
 VECTORS = {
     "embeddings_": ("n_tokens", "vector_size"),
@@ -21,6 +30,115 @@ TRAINING_STATE_KEYS = {"dropped_counts", "accumulators", "rng_state", "n_documen
 
 class InconsistentAttributesError(ValueError):
     """Fitted attributes do not belong together; the message says which."""
+
+
+class TrainingState(NamedTuple):
+    """What the next call of `partial_fit`, or a warm start, continues from; by default empty."""
+
+    vocabulary: Vocabulary = EMPTY_VOCABULARY
+    tables: Tables = Tables([], [])
+    components: np.ndarray | tuple = ()  # (n_components, vector_size) float32
+    loss_curve: list | tuple = ()
+    rng_state: dict | None = None
+    n_documents: int = 0
+    document_frequency: np.ndarray | None = None  # (n_tokens,), only with idf
+
+
+def state_of(vectorizer):
+    """Return the state of training of a vectorizer; before the first fit, an empty one.
+
+    Raises
+    ------
+    ValueError
+        If the vectorizer has no state of training, or not with its present parameters.
+    """
+    if not hasattr(vectorizer, "embeddings_"):
+        return TrainingState()
+    fitted = fitted_view(vectorizer)
+    if not hasattr(fitted, "_training_state"):
+        raise ValueError(
+            "this vectorizer was made of word vectors, without the state of training, so it cannot be trained "
+            "incrementally: pass init_vectors=vectorizer.word_vectors() to a new CBOWVectorizer"
+        )
+    has_two_tables, vector_size = hasattr(fitted, "context_embeddings_"), fitted.embeddings_.shape[1]
+    if vectorizer.vector_size != vector_size or vectorizer.shared_embedding == has_two_tables:
+        raise ValueError(
+            f"vector_size={vectorizer.vector_size} and shared_embedding={vectorizer.shared_embedding}, but in previous "
+            f"training they were {vector_size} and {not has_two_tables}: restore them, or call fit with "
+            "warm_start=False"
+        )
+    state = dict(fitted._training_state)
+    vectors = [fitted.context_embeddings_, fitted.target_embeddings_] if has_two_tables else [fitted.embeddings_]
+    return TrainingState(
+        vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, unpack_counts(state.pop("dropped_counts"))),
+        tables=Tables(vectors, state.pop("accumulators")),
+        components=fitted.components_,
+        loss_curve=fitted.loss_curve_,
+        **state,
+    )
+
+
+def attributes_of_state(state, embeddings, pooling):
+    """Return the fitted attributes of a state of training."""
+    attributes = {
+        "vocabulary_": state.vocabulary.rows,
+        "token_counts_": state.vocabulary.counts,
+        "token_weights_": pooling.weights,
+        "embeddings_": embeddings,
+        "components_": pooling.components,
+        "loss_curve_": state.loss_curve,
+        "_training_state": {
+            "dropped_counts": pack_counts(state.vocabulary.dropped_counts),
+            "accumulators": state.tables.accumulators,
+            "rng_state": state.rng_state,
+            "n_documents": state.n_documents,
+            "document_frequency": state.document_frequency,
+        },
+        "n_iter_": len(state.loss_curve),
+    }
+    if state.document_frequency is not None:
+        attributes["idf_"] = pooling.weights
+    if len(state.tables.vectors) == 2:
+        attributes["context_embeddings_"], attributes["target_embeddings_"] = state.tables.vectors
+    return attributes
+
+
+def fitted_view(vectorizer):
+    """Make a shallow copy of a fitted vectorizer, whose attributes come from one fit.
+
+    Another thread may fit the vectorizer itself at any time.
+
+    Raises
+    ------
+    NotFittedError
+        If the vectorizer is not fitted.
+    ValueError
+        If attributes were changed and do not belong together any more.
+    """
+    check_is_fitted(vectorizer)
+    attributes = vars(vectorizer).copy()
+    with consistent():
+        check_sizes(attributes)
+    return with_attributes(type(vectorizer), attributes)
+
+
+def with_attributes(cls, attributes):
+    """Make an instance of a class that has exactly these attributes."""
+    vectorizer = object.__new__(cls)
+    vectorizer.__dict__ = attributes
+    return vectorizer
+
+
+@contextmanager
+def consistent():
+    """Explain inconsistent attributes of a vectorizer that is in use."""
+    try:
+        yield
+    except InconsistentAttributesError as error:
+        raise ValueError(
+            f"the fitted attributes do not belong together, {error}: assign all of one fit, or use drop(tokens) to "
+            "remove tokens and with_vectors(vectors) to replace vectors"
+        ) from None
 
 
 def check_sizes(attributes):
