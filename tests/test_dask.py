@@ -187,113 +187,6 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
-def holder(dask_scheduler, name):
-    return next(
-        (
-            next(iter(task.who_has)).address
-            for key, task in dask_scheduler.tasks.items()
-            if str(key).startswith(name) and task.who_has
-        ),
-        None,
-    )
-
-
-def kill_worker_with(client, name):
-    """Kill a worker that holds a result of a function."""
-    wait_for(lambda: client.run_on_scheduler(holder, name=name))
-    address = client.run_on_scheduler(holder, name=name)
-    os.kill(client.run(os.getpid, workers=[address])[address], signal.SIGKILL)
-
-
-def fit_while(client, vectorizer, X, disturb):
-    """Fit in another thread while something happens; return the vectorizer or the error."""
-    results = []
-
-    def fit():
-        try:
-            results.append(vectorizer.fit(X))
-        except RuntimeError as error:
-            results.append(error)
-
-    with client.as_current():
-        thread = threading.Thread(target=fit)
-        thread.start()
-        disturb()
-        thread.join(120)
-    (result,) = results
-    return result
-
-
-@pytest.mark.parametrize("lost", ["_concatenate_corpora", "_unpickle"])  # encoded documents; vocabulary or counts
-def test_results_do_not_change_if_a_worker_is_killed(client, bag, quick, expected, lost):
-    def disturb():
-        wait_for(lambda: client.run_on_scheduler(n_tasks, name="_train_round"))
-        kill_worker_with(client, lost)
-
-    vectorizer = DaskCBOWVectorizer(**quick, weighting="idf", remove_components=1)
-    assert_identical(fit_while(client, vectorizer, bag, disturb), expected)
-
-
-TOPICS = ["tea", "milk", "cup", "sugar", "spoon", "pot"], ["car", "road", "wheel", "brake", "fuel", "lane"]
-
-
-@pytest.fixture
-def shuffled(tmp_path):
-    """Six partitions that have another order whenever they are read; the last one waits for a file."""
-
-    def read(index):
-        if index == 5:
-            wait_for((tmp_path / "last").exists)
-        rng = np.random.default_rng()
-        return [rng.permutation(TOPICS[document % 2]).tolist() for document in rng.permutation(60)]
-
-    return [dask.delayed(read)(index) for index in range(6)]
-
-
-def assert_is_right(vectorizer):
-    assert set(vectorizer.token_counts_) == {180}
-    for topic in TOPICS:
-        for token in topic:
-            assert {other for other, _ in vectorizer.most_similar(token, topn=5)} == {*topic} - {token}
-
-
-CHANGED = r"partition \d of X was lost with a worker, and when it was read again, it had other documents"
-
-
-def test_partitions_may_change_until_all_are_counted(client, shuffled, quick, tmp_path):
-    def disturb():
-        kill_worker_with(client, "_count_partition-")
-        (tmp_path / "last").touch()
-
-    assert_is_right(fit_while(client, DaskCBOWVectorizer(**quick), shuffled, disturb))
-
-
-def test_a_partition_that_changes_after_counting_is_an_error(client, shuffled, quick, tmp_path, monkeypatch):
-    def kill_and_choose(*arguments, **limits):
-        kill_worker_with(client, "_count_partition-")
-        return choose_vocabulary(*arguments, **limits)
-
-    (tmp_path / "last").touch()
-    monkeypatch.setattr(sk_cbow.dask, "choose_vocabulary", kill_and_choose)
-    with pytest.raises(RuntimeError, match=CHANGED):
-        DaskCBOWVectorizer(**quick).fit(shuffled)
-
-
-@pytest.mark.parametrize("lost", ["_concatenate_corpora", "_unpickle"])
-def test_after_a_change_during_training_the_result_is_right_or_an_error(client, shuffled, quick, tmp_path, lost):
-    def disturb():
-        (tmp_path / "last").touch()
-        wait_for(lambda: client.run_on_scheduler(n_tasks, name="_train_round"))
-        kill_worker_with(client, lost)
-
-    vectorizer = DaskCBOWVectorizer(**quick | {"n_rounds": 20})  # so that it does not end before
-    result = fit_while(client, vectorizer, shuffled, disturb)
-    if isinstance(result, RuntimeError):
-        assert re.match(CHANGED, str(result))
-    else:  # the other worker had copies of all that was needed
-        assert_is_right(result)
-
-
 def test_a_source_behind_a_shuffle_is_read_once(client, tmp_path):
     def read(index):
         (tmp_path / f"{index} {time.monotonic_ns()}").touch()
@@ -310,7 +203,7 @@ def test_a_source_behind_a_shuffle_is_read_once(client, tmp_path):
 def test_large_values_are_sent_without_a_warning(client, quick):
     tokens = list(map(str, range(1000)))
     bag = dask.bag.from_sequence([tokens[start : start + 2] for start in range(0, 1000, 2)], npartitions=2)
-    vectors = dict(zip(tokens, np.ones((1000, 1400), np.float32), strict=True))
+    vectors = dict(zip(tokens, np.random.default_rng(0).random((1000, 1400), np.float32), strict=True))
     parameters = quick | {"vector_size": 1400, "epochs": 1, "n_parts": 1, "n_rounds": 1}
     vectorizer = DaskCBOWVectorizer(**parameters, min_count=1, init_vectors=vectors, remove_components=1)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "5MB"}):  # the tables have 5.6
@@ -321,8 +214,8 @@ def test_tasks_can_fit(client, bag, quick, expected):
     parameters = quick | {"weighting": "idf", "remove_components": 1}
     # On each worker's only thread.
     fits = client.map(lambda _: DaskCBOWVectorizer(**parameters).fit(bag), range(2), pure=False)
-    for vectorizer in client.gather([client.submit(lambda fitted: fitted, fit) for fit in fits]):
-        assert_identical(vectorizer, expected)
+    for fit in fits:
+        assert_identical(fit.result(timeout=120), expected)
 
 
 def test_in_the_event_loop_of_an_asynchronous_client_the_error_says_to_use_a_thread(cluster, bag):
@@ -411,6 +304,107 @@ def test_a_grid_is_searched_on_the_cluster(client, two_topics, small):
     with joblib.parallel_config("dask"):
         search.fit(documents, topics)
     assert search.best_score_ > 0.95
+
+
+def holder(dask_scheduler, name):
+    return next(
+        (
+            next(iter(task.who_has)).address
+            for key, task in dask_scheduler.tasks.items()
+            if str(key).startswith(name) and task.who_has
+        ),
+        None,
+    )
+
+
+def kill_worker_with(client, name):
+    """Kill a worker that holds a result of a function."""
+    wait_for(lambda: client.run_on_scheduler(holder, name=name))
+    address = client.run_on_scheduler(holder, name=name)
+    os.kill(client.run(os.getpid, workers=[address])[address], signal.SIGKILL)
+
+
+def fit_while(client, vectorizer, X, disturb):
+    """Fit in another thread while something happens; return the vectorizer or the error."""
+    results = []
+
+    def fit():
+        try:
+            results.append(vectorizer.fit(X))
+        except (RuntimeError, ValueError) as error:
+            results.append(error)
+
+    with client.as_current():
+        thread = threading.Thread(target=fit)
+        thread.start()
+        disturb()
+        thread.join(120)
+    (result,) = results
+    return result
+
+
+def test_results_do_not_change_if_a_worker_is_killed(client, bag, quick, expected):
+    def disturb():
+        wait_for(lambda: client.run_on_scheduler(n_tasks, name="_train_round"))
+        kill_worker_with(client, "_unpickle")  # the counts of the vocabulary
+
+    vectorizer = DaskCBOWVectorizer(**quick, weighting="idf", remove_components=1)
+    assert_identical(fit_while(client, vectorizer, bag, disturb), expected)
+
+
+TOPICS = ["tea", "milk", "cup", "sugar", "spoon", "pot"], ["car", "road", "wheel", "brake", "fuel", "lane"]
+
+
+@pytest.fixture
+def shuffled(tmp_path):
+    """Six partitions that have another order whenever they are read; the last one waits for a file."""
+
+    def read(index):
+        if index == 5:
+            wait_for((tmp_path / "last").exists)
+        rng = np.random.default_rng()
+        return [rng.permutation(TOPICS[document % 2]).tolist() for document in rng.permutation(60)]
+
+    return [dask.delayed(read)(index) for index in range(6)]
+
+
+CHANGED = r"partition \d of X was lost with a worker, and when it was read again, it had other documents"
+
+
+def test_after_a_change_during_training_the_result_is_right_or_an_error(client, shuffled, quick, tmp_path):
+    def disturb():
+        (tmp_path / "last").touch()
+        wait_for(lambda: client.run_on_scheduler(n_tasks, name="_train_round"))
+        kill_worker_with(client, "_concatenate_corpora")
+
+    vectorizer = DaskCBOWVectorizer(**quick | {"n_rounds": 20})  # so that it does not end before
+    result = fit_while(client, vectorizer, shuffled, disturb)
+    if isinstance(result, RuntimeError):
+        assert re.match(CHANGED, str(result))
+    else:  # the other worker had copies of all that was needed
+        assert set(result.token_counts_) == {180}
+        for token in TOPICS[0]:
+            assert {other for other, _ in result.most_similar(token, topn=5)} == {*TOPICS[0]} - {token}
+
+
+def test_partitions_may_change_until_all_are_counted(client, shuffled, quick, tmp_path):
+    def disturb():
+        kill_worker_with(client, "_count_partition-")
+        (tmp_path / "last").touch()
+
+    result = fit_while(client, DaskCBOWVectorizer(**quick | {"min_count": 181}), shuffled, disturb)
+    assert re.match("no token occurs min_count=181 times; the most frequent, .*, occurs 180 times", str(result))
+
+
+def test_a_partition_that_changes_after_counting_is_an_error(client, shuffled, quick, tmp_path, monkeypatch):
+    def kill_and_choose(*arguments, **limits):
+        kill_worker_with(client, "_count_partition-")
+        return choose_vocabulary(*arguments, **limits)
+
+    (tmp_path / "last").touch()
+    monkeypatch.setattr(sk_cbow.dask, "choose_vocabulary", kill_and_choose)
+    with pytest.raises(RuntimeError, match=CHANGED):
+        DaskCBOWVectorizer(**quick).fit(shuffled)
 
 
 def test_parameters_are_those_of_cbow_vectorizer():
