@@ -3,29 +3,13 @@
 import os
 import reprlib
 from collections import UserDict
-from collections.abc import Mapping
-from contextlib import suppress
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 
-from sk_cbow._blocks import (
-    BlockMaker,
-    default_block_size,
-    default_tile_size,
-    keep_probability,
-    noise_probability,
-)
-from sk_cbow._checkpoint import (
-    SavedTraining,
-    check_checkpoint_path,
-    digest,
-    read_checkpoint,
-    remove_checkpoint,
-    write_checkpoint,
-)
 from sk_cbow._documents import token_lists, with_progress
 from sk_cbow._files import quoted
 from sk_cbow._fitted import (
@@ -45,19 +29,21 @@ from sk_cbow._fitted import (
     state_of,
     with_attributes,
 )
+from sk_cbow._forked import check_not_forked
 from sk_cbow._pooling import Pooling, document_frequency
-from sk_cbow._row_init import RowInit, as_mapping, rows_from_previous, rows_from_vectors
 from sk_cbow._similarity import most_similar
 from sk_cbow._sklearn import HasMethods, Interval, Range, StrOptions, fit_context, plain
-from sk_cbow._training.config import Tables
+from sk_cbow._training.checkpoint import check_checkpoint_path, remove_checkpoint
+from sk_cbow._training.config import Tables, TrainingConfig
+from sk_cbow._training.initial import as_mapping, given_rows
+from sk_cbow._training.local import train_locally
 from sk_cbow._vocabulary import (
     encode_documents,
-    most_alike,
     pack_vocabulary,
     read_corpus,
     unpack_vocabulary,
 )
-from sk_cbow._warnings import warn as _warn
+from sk_cbow._warnings import warn
 from sk_cbow._word_vectors import WordVectors
 
 # Minor versions whose pickles this version reads. If parameters or fitted attributes change, older ones are removed.
@@ -67,223 +53,18 @@ LARGEST_INT = 2**31 - 1  # of int32
 SMALLEST_FLOAT, LARGEST_FLOAT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 LARGEST_EXPONENT = 1000  # beyond it, all negative samples would be the same token, or an exponential would overflow
 
-# The parameters on which the result of training depends.
-TRAINING_PARAMETERS = (
-    "vector_size",
-    "window",
-    "document_context",
-    "sample",
-    "negative",
-    "ns_exponent",
-    "shared_embedding",
-    "epochs",
-    "learning_rate",
-    "batch_size",
-)
+# Times the loss of vectors of zeros. Most fits end below that loss; a few steps, or long pretrained vectors, can end at
+# twice it. The first epoch is no measure, because a diverging loss is highest there and falls with the learning rate.
+DIVERGED = 3
+
+TRAINING_PARAMETERS = [name for name in TrainingConfig._fields if name not in ("offset", "negatives_per_group")]
 
 
-class CBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Convert documents to averages of word vectors learned from the documents (word2vec, CBOW).
+class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """What vectorizers have in common that train on one machine and on a cluster.
 
-    `fit` trains a continuous bag of words [1]_ with negative sampling [2]_: given the average vector of a word's
-    context, it learns to distinguish the word (the target) from negative samples. It needs no labels. Context, target
-    and negative samples share the weights of one Keras ``Embedding`` layer. `transform` returns the average vector of
-    the known tokens of each document.
-
-    The loss subtracts log(`negative`) from each dot product, motivated by [3]_. The optimizer is Adagrad [4]_ with one
-    accumulator per row, as in [8]_. The gradient of the averaged context includes the factor 1/n, which word2vec.c and
-    gensim omit.
-
-    Parameters
-    ----------
-    vector_size : int, default=100
-        Length of a word vector, and so of a document vector.
-
-    window : int, default=5
-        Maximum number of context words on each side of a target. The number in use is drawn uniformly from 1..window.
-
-    document_context : float, default=0.8
-        Weight of the document in a target's context, 0..1. The context is the weighted average of the mean vector of
-        the window and the mean vector of a random sample of the document's other words [6]_. With 0, it is the window
-        alone, as in word2vec. With 1, word order is ignored: the words of each document are shuffled in every epoch,
-        and the window is the sample, so that a larger `window` samples more words [7]_. Long documents are cut: the
-        samples of a target come from the same 64 tokens, or with 1 from the same `batch_size` tokens.
-
-    min_count : int, default=5
-        Tokens that occur fewer times in the corpus are dropped.
-
-    max_vocab : int or None, default=None
-        Maximum size of the vocabulary; the most frequent tokens are kept. None means no limit.
-
-    sample : float, default=1e-3
-        Subsampling threshold for frequent tokens. In each epoch, an occurrence of a token with relative frequency f is
-        kept with probability min(1, sqrt(sample / f) + sample / f). 0 keeps every occurrence, as a small corpus needs:
-        in a vocabulary of a hundred tokens, most are frequent.
-
-    negative : int, default=5
-        Number of negative samples per target, used as a weight: each target has 12 negative samples with weight
-        `negative` / 12, which it shares with other targets. A negative sample that equals the target is dropped.
-
-    ns_exponent : float, default=0.75
-        Negative samples are drawn with probability proportional to count ** ns_exponent: 1 is proportional to
-        frequency, 0 is uniform, and negative values favour rare tokens.
-
-    shared_embedding : bool, default=True
-        Whether context, target and negative samples share one table of vectors. If False, targets and negative samples
-        have a second table, and `embeddings_` is the sum of both.
-
-    epochs : int, default=5
-        Number of passes over the documents in each call of `fit` or `partial_fit`.
-
-    learning_rate : float, default=0.25
-        Initial learning rate of row-wise Adagrad. It decreases linearly to zero over a call of `fit` or `partial_fit`.
-
-    batch_size : int or "auto", default="auto"
-        Number of tokens in a block, the unit of one training step. It is rounded up to a multiple of 64, or of a
-        larger number if `window` is above 5. "auto" is about 1/256 of the corpus, within 256 to 8192 tokens, and beyond
-        12 million tokens about 1/1024, up to 32768: small corpora need many small steps, and large blocks are
-        distributed over more cores.
-
-    weighting : {"uniform", "idf", "sif"}, default="uniform"
-        Weight of each occurrence of a token in the average, which is the sum of weighted vectors divided by the sum of
-        weights. "idf" is ln((1 + n) / (1 + df)) + 1 for a token that occurs in df of the n training documents, as in
-        scikit-learn's `TfidfVectorizer`. "sif" is smooth inverse frequency [5]_, a / (a + p) with a = 1e-3 for a token
-        with relative frequency p among the known tokens of the training documents; the paper divides by the number of
-        tokens instead, which gives the same directions before components are removed. Both favour rare tokens. `fit`
-        computes the weights: a change takes effect at the next `fit` or `partial_fit`.
-
-    remove_components : int, default=0
-        Number of components to remove from every document vector: the first singular vectors of the uncentred vectors
-        of the training documents [5]_, which represent what most documents have in common. This can improve cosine
-        similarities, but can make a classifier worse. Must be less than `vector_size`. A change takes effect at the
-        next `fit` or `partial_fit`.
-
-    analyzer : {"word", "char", "char_wb"}, callable or None, default=None
-        None: a document is a sequence of tokens. A name: a document is a string, split into words or single characters
-        as by `sklearn.feature_extraction.text.CountVectorizer` with its defaults, which ignore case; "word" also drops
-        one-letter words, emoji and the vowel signs of Indic scripts. A callable takes a document of any type and
-        returns its tokens; for example, ``CountVectorizer(...).build_analyzer()`` takes strings and handles stop words,
-        n-grams and so on. Without a callable, a missing value (None, NaN, pandas' NA) is a document without tokens.
-
-    init_vectors : WordVectors, dict, gensim model or KeyedVectors, anything with ``in`` and ``[]``, or None, \
-default=None
-        Pretrained vectors of `vector_size` finite numbers, token -> vector, with which the vectors of these tokens are
-        initialized; other tokens get small random vectors. In `partial_fit` and with ``warm_start=True``, tokens that
-        already have vectors keep them, except with ``freeze_init=True``. With ``shared_embedding=False``, they
-        initialize the table of the context. Those of a fitted vectorizer are `word_vectors`, those of a file
-        `sk_cbow.word2vec_format.load`. Like all parameters, they are part of a pickle, and are copied by
-        `sklearn.base.clone`, except for `WordVectors`, which clones share.
-
-    freeze_init : bool, default=False
-        Whether tokens in `init_vectors` keep those vectors during training (frozen) instead of being fine-tuned.
-        Requires ``shared_embedding=True``.
-
-    warm_start : bool, default=False
-        Whether `fit` starts from the vectors and the Adagrad state of the previous fit, for the tokens that it had.
-
-    callbacks : Keras callback, list of Keras callbacks, function that returns these, or None, default=None
-        Callbacks such as ``keras.callbacks.EarlyStopping("loss")``; the ``logs`` that they receive contain "loss" and
-        "tokens_per_second". Callbacks are copied before use, so that the vectorizer can be cloned and pickled. A
-        function is called without arguments in each `fit`, and its callbacks are not copied. Callbacks cannot change
-        the learning rate, and ``ModelCheckpoint`` can only save weights. In a callback,
-        ``self.model.get_weights()[0][1:]`` are the current vectors, followed by some rows of zeros; with
-        ``shared_embedding=False``, those of the context.
-
-    checkpoint : str, path-like or None, default=None
-        File to which training is saved after each epoch and every five minutes. If `fit` is interrupted, by Ctrl-C or a
-        failure of the machine, the same `fit` with the same documents resumes from the file, with identical results.
-        The file, or the one that a symbolic link points to, is deleted when `fit` succeeds. It is as large as the
-        tables. Only one fit at a time may use it, so it cannot be used in a grid search.
-
-    random_state : int, RandomState instance or None, default=None
-        Determines the initial vectors, the order of documents, subsampling, window sizes and negative samples. With an
-        int, fits on the CPU of the same machine are bit-for-bit reproducible, whatever the number of threads. None
-        gives different results in every fit and does not use NumPy's global state.
-
-    verbose : {0, 1, 2}, default=0
-        0 prints nothing. 1 shows progress in reading documents, and Keras' progress bar for each epoch, with the
-        remaining time. 2 prints one line for each of these. Both report tokens of the corpus per second.
-
-    Attributes
-    ----------
-    vocabulary_ : dict
-        Token -> row of `embeddings_`, in decreasing order of frequency. Tokens added by `partial_fit` follow the
-        others.
-
-    embeddings_ : ndarray of shape (n_tokens, vector_size), float32
-        The word vectors.
-
-    context_embeddings_, target_embeddings_ : ndarray of shape (n_tokens, vector_size), float32
-        The two tables whose sum is `embeddings_`; only with ``shared_embedding=False``.
-
-    token_counts_ : ndarray of shape (n_tokens,), int64
-        Number of occurrences of each token in the documents of `fit` and all later calls of `partial_fit`.
-
-    token_weights_ : ndarray of shape (n_tokens,), float32
-        Weight of each occurrence of a token in the average of a document.
-
-    idf_ : ndarray of shape (n_tokens,), float32
-        The same as `token_weights_`; only with ``weighting="idf"``.
-
-    components_ : ndarray of shape (remove_components, vector_size), float32
-        The removed components, orthonormal.
-
-    loss_curve_ : list of float
-        Mean loss of a target and its negative samples, one value per epoch; 0 for an epoch without targets, if
-        subsampling dropped too many tokens. `partial_fit` extends it.
-
-    n_iter_ : int
-        Number of epochs, including those of `partial_fit`; callbacks may have stopped training early.
-
-    See Also
-    --------
-    sk_cbow.dask.DaskCBOWVectorizer : The same on a Dask cluster.
-    sklearn.feature_extraction.text.TfidfVectorizer : Sparse weighted counts of tokens; often better with many labels
-        and long documents.
-
-    Notes
-    -----
-    Only training imports TensorFlow; `transform` and unpickling do not. The size of the window is drawn once per block,
-    and groups of about 64 positions from all over a block share their negative samples.
-
-    The first fit in a process compiles the training step, which takes one to two seconds. Each new `vector_size`,
-    `window`, `document_context`, `negative` or block size compiles it again, and so may a vocabulary of another size. A
-    compiled step takes some memory until the process ends.
-
-    References
-    ----------
-    .. [1] Tomas Mikolov, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Efficient estimation of word representations
-       in vector space. ICLR workshop.
-    .. [2] Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Distributed representations
-       of words and phrases and their compositionality. NeurIPS.
-    .. [3] Omer Levy and Yoav Goldberg (2014). Neural word embedding as implicit matrix factorization. NeurIPS.
-    .. [4] John Duchi, Elad Hazan and Yoram Singer (2011). Adaptive subgradient methods for online learning and
-       stochastic optimization. JMLR 12.
-    .. [5] Sanjeev Arora, Yingyu Liang and Tengyu Ma (2017). A simple but tough-to-beat baseline for sentence
-       embeddings. ICLR.
-    .. [6] Minmin Chen (2017). Efficient vector representation for documents through corruption. ICLR.
-    .. [7] Matteo Pagliardini, Prakhar Gupta and Martin Jaggi (2018). Unsupervised learning of sentence embeddings using
-       compositional n-gram features. NAACL.
-    .. [8] Maxim Naumov et al. (2019). Deep learning recommendation model for personalization and recommendation
-       systems. arXiv:1906.00091.
-
-    Examples
-    --------
-    >>> from sk_cbow import CBOWVectorizer
-    >>> documents = [["to", "be", "or", "not", "to", "be"], ["let", "it", "be"]]
-    >>> documents = documents * 10
-    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0)
-    >>> vectorizer.fit_transform(documents).shape
-    (20, 8)
-    >>> list(vectorizer.vocabulary_)
-    ['be', 'to', 'or', 'not', 'let', 'it']
-
-    Documents may be strings:
-
-    >>> texts = ["To be, or not to be!", "Let it be."] * 10
-    >>> vectorizer = vectorizer.set_params(analyzer="word").fit(texts)
-    >>> list(vectorizer.vocabulary_)
-    ['be', 'to', 'or', 'not', 'let', 'it']
+    A subclass has the parameters in its docstring and signature, and two methods: `_read` reads documents and returns a
+    `sk_cbow._vocabulary.CorpusProtocol`, and `_train` trains on it.
     """
 
     _doc_link_module = "sk_cbow"
@@ -308,60 +89,8 @@ default=None
         "init_vectors": "no_validation",  # `as_mapping` checks it, with a more helpful error
         "freeze_init": ["boolean"],
         "warm_start": ["boolean"],
-        "callbacks": [list, tuple, callable, HasMethods(["set_model", "on_epoch_end"]), None],
-        "checkpoint": [str, os.PathLike, None],
         "random_state": ["random_state"],
-        "verbose": [Interval(Integral, 0, 2, closed="both")],  # True is common, too
     }
-
-    def __init__(
-        self,
-        vector_size=100,
-        *,
-        window=5,
-        document_context=0.8,
-        min_count=5,
-        max_vocab=None,
-        sample=1e-3,
-        negative=5,
-        ns_exponent=0.75,
-        shared_embedding=True,
-        epochs=5,
-        learning_rate=0.25,
-        batch_size="auto",
-        weighting="uniform",
-        remove_components=0,
-        analyzer=None,
-        init_vectors=None,
-        freeze_init=False,
-        warm_start=False,
-        callbacks=None,
-        checkpoint=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.vector_size = vector_size
-        self.window = window
-        self.document_context = document_context
-        self.min_count = min_count
-        self.max_vocab = max_vocab
-        self.sample = sample
-        self.negative = negative
-        self.ns_exponent = ns_exponent
-        self.shared_embedding = shared_embedding
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.weighting = weighting
-        self.remove_components = remove_components
-        self.analyzer = analyzer
-        self.init_vectors = init_vectors
-        self.freeze_init = freeze_init
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.checkpoint = checkpoint
-        self.random_state = random_state
-        self.verbose = verbose
 
     def get_params(self, deep=True):
         """Get the parameters of this vectorizer.
@@ -407,6 +136,15 @@ default=None
         self : CBOWVectorizer
             The fitted vectorizer.
 
+        Warns
+        -----
+        ConvergenceWarning
+            If the loss of the last epoch is more than three times that of vectors of zeros: `learning_rate` is too
+            large.
+        UserWarning
+            If an epoch had nothing to train on, a callback stopped training before the first block, or TensorFlow runs
+            functions uncompiled.
+
         Raises
         ------
         TypeError
@@ -421,7 +159,8 @@ default=None
             If X has more than a quarter of a billion tokens, so that they are kept in a temporary file, and the folder
             of temporary files does not have enough space; if `checkpoint` cannot be written.
         RuntimeError
-            If it is called where TensorFlow cannot train, such as in the scope of a ``tf.distribute`` strategy.
+            If it is called where TensorFlow cannot train: in a process forked after TensorFlow had been used, in the
+            scope of a ``tf.distribute`` strategy and so on.
         ValueError
             If X has no documents, no token occurs `min_count` times, or no document has two tokens of the vocabulary;
             if training diverges because `learning_rate` is too large; if `remove_components` is not less than the
@@ -528,22 +267,13 @@ default=None
     def _fit(self, X, incremental=False):
         """Fit, and return the corpus with a view of the fitted vectorizer."""
         # A copy of the parameters, because other threads may set them; with Python's numbers, because NumPy's overflow.
-        parameters = {name: getattr(self, name) for name in self._get_param_names()}
-        settings = {name: plain(value) for name, value in parameters.items()}
-        corpus, fitted = with_attributes(type(self), vars(self) | settings)._corpus_and_attributes(X, incremental)
+        parameters = {name: plain(getattr(self, name)) for name in self._get_param_names()}
+        corpus, fitted = with_attributes(type(self), vars(self) | parameters)._learn(X, incremental)
         others = {name: value for name, value in vars(self).copy().items() if name not in FITTED_ATTRIBUTES}
         self.__dict__ = others | fitted  # atomic: other threads see either the old attributes or the new ones
-        if parameters.get("checkpoint") is not None:
-            try:
-                remove_checkpoint(parameters["checkpoint"])
-            except OSError as error:
-                _warn(
-                    f"the fit is complete, but checkpoint={parameters['checkpoint']!r} could not be deleted "
-                    f"({error.strerror}): delete it, since no other fit can use it"
-                )
         return corpus, with_attributes(type(self), others | fitted)
 
-    def _corpus_and_attributes(self, X, incremental):
+    def _learn(self, X, incremental):
         """Read the documents, train, and return the corpus with the fitted attributes."""
         self._check_parameters()
         initial = state_of(self) if incremental or self.warm_start else TrainingState()  # vectors to start from
@@ -553,11 +283,21 @@ default=None
         n_documents = previous.n_documents + corpus.n_documents
         frequency = self._document_frequency(corpus, previous)
 
+        config = TrainingConfig(**{name: getattr(self, name) for name in TRAINING_PARAMETERS})
+        row_inits = given_rows(
+            corpus.vocabulary.rows,
+            initial.vocabulary.rows,
+            initial.tables,
+            self.init_vectors,
+            freeze=self.freeze_init,
+            config=config,
+        )
         rng = _generator(previous.rng_state if incremental else self.random_state)
-        trained = self._train(corpus, initial, rng)
+        tables, losses = self._train(corpus, config, row_inits, rng)
+        loss_curve = [loss.mean for loss in losses]
         with np.errstate(over="ignore", invalid="ignore"):  # checked below
-            embeddings = sum(trained.tables)  # a copy, of one or two tables
-        self._check_training(corpus, embeddings, trained.loss_curve)
+            embeddings = sum(tables.vectors)  # a copy, of one or two tables
+        self._check_training(corpus, embeddings, loss_curve)
 
         pooling = Pooling.fit(
             corpus, embeddings, self.weighting, self.remove_components, frequency, n_documents, previous.components
@@ -565,31 +305,24 @@ default=None
         state = TrainingState(
             vocabulary=corpus.vocabulary,
             tables=Tables(
-                [embeddings] if self.shared_embedding else list(map(np.array, trained.tables)),
-                [np.where(np.isinf(values), 0, values) for values in trained.accumulators],  # inf: frozen
+                [embeddings] if self.shared_embedding else list(map(np.array, tables.vectors)),
+                [np.where(np.isinf(values), 0, values) for values in tables.accumulators],  # inf: frozen
             ),
             components=pooling.components,
-            loss_curve=[*previous.loss_curve, *trained.loss_curve],
+            loss_curve=[*previous.loss_curve, *loss_curve],
             rng_state=rng.bit_generator.state,
             n_documents=n_documents,
             document_frequency=frequency,
         )
         return corpus, attributes_of_state(state, embeddings, pooling)
 
-    def _read(self, X, previous):
-        documents = token_lists(X, self.analyzer)
-        if self.verbose:
-            documents = with_progress(documents, X, every=1 if self.verbose == 1 else np.inf)
-        return read_corpus(documents, min_count=self.min_count, max_vocab=self.max_vocab, previous=previous)
-
     def _check_parameters(self):
+        check_not_forked()  # before documents are read, which may take long
         if self.init_vectors is not None:
             self.init_vectors = as_mapping(self.init_vectors)  # self is a copy
-        if self.checkpoint is not None:
-            check_checkpoint_path(self.checkpoint)
         if self.remove_components >= self.vector_size:
             raise ValueError(
-                f"remove_components={self.remove_components} leaves nothing of vectors with vector_size="
+                f"remove_components={self.remove_components} removes all dimensions of vectors with vector_size="
                 f"{self.vector_size}: lower it"
             )
         if self.freeze_init and not self.shared_embedding:
@@ -597,109 +330,6 @@ default=None
                 "freeze_init=True with shared_embedding=False: the vector of a token is a sum of two vectors, of which "
                 "only one would be frozen; set shared_embedding=True or freeze_init=False"
             )
-
-    def _train(self, corpus, previous, rng):
-        blocks = self._block_maker(corpus, corpus.vocabulary.counts, len(corpus.rows))
-        row_inits = self._row_inits(corpus.vocabulary.rows, previous)
-
-        # Here, because it imports TensorFlow.
-        from sk_cbow._model import NO_PROGRESS, Progress, runs_uncompiled, train
-
-        if runs_uncompiled():
-            _warn(
-                "tf.config.run_functions_eagerly(True) is set, so training is not compiled: it is much slower, and "
-                "results differ by rounding errors; set it to False"
-            )
-
-        progress, save = NO_PROGRESS, None
-        if self.checkpoint is not None:
-            identity = self._identity(corpus, row_inits, rng)
-            rng_state = rng.bit_generator.state
-            if (saved := self._saved_training(identity, corpus)) is not None:
-                progress = Progress(*saved.progress)
-                rng_state = rng.bit_generator.state = saved.rng_state
-                all_rows = np.arange(len(corpus.vocabulary.rows))
-                for inits, *values in zip(row_inits, saved.tables, saved.accumulators, strict=True):
-                    inits.append(RowInit(all_rows, *values))
-
-            def save(trained, progress):
-                saved = SavedTraining(rng_state, progress, trained.tables, trained.accumulators)
-                write_checkpoint(self.checkpoint, identity, saved)
-
-        return train(
-            blocks,
-            self._model_config(len(corpus.vocabulary.rows)),
-            row_inits,
-            epochs=self.epochs,
-            learning_rates=(self.learning_rate, 0.0),
-            rng=rng,
-            callbacks=self.callbacks,
-            verbose=self.verbose,
-            progress=progress,
-            save=save,
-        )
-
-    def _saved_training(self, identity, corpus):
-        """Return the state of training in the checkpoint, if there is one."""
-        table_shape = (len(corpus.vocabulary.rows), self.vector_size)
-        with suppress(FileNotFoundError):
-            return read_checkpoint(self.checkpoint, identity, 1 if self.shared_embedding else 2, table_shape)
-
-    def _identity(self, corpus, row_inits, rng):
-        """Return everything that determines the result of training."""
-        from sk_cbow import __version__
-
-        inits = [array for inits in row_inits for init in inits for array in init]
-        return {
-            "sk_cbow": __version__,
-            **{name: getattr(self, name) for name in TRAINING_PARAMETERS},
-            "random_state": None if self.random_state is None else rng.bit_generator.state,
-            "documents": digest(corpus.rows, corpus.offsets, texts=corpus.vocabulary.rows),
-            "initial vectors": digest(*inits),
-        }
-
-    def _model_config(self, n_tokens):
-        from sk_cbow._model import ModelConfig
-
-        return ModelConfig(
-            n_tokens=n_tokens,
-            vector_size=self.vector_size,
-            shared_embedding=self.shared_embedding,
-            negative=self.negative,
-            document_context=self.document_context,
-        )
-
-    def _block_maker(self, corpus, counts, n_occurrences):
-        """Make the `BlockMaker` of a corpus. If it is part of a larger one, the other arguments describe the larger."""
-        block_size = default_block_size(n_occurrences)
-        if self.batch_size != "auto":
-            block_size = min(self.batch_size, max(block_size, n_occurrences))  # more would be padding
-        return BlockMaker(
-            corpus.rows,
-            corpus.offsets,
-            token_counts=corpus.token_counts,
-            keep_probability=keep_probability(counts, self.sample),
-            noise_probability=noise_probability(counts, self.ns_exponent),
-            window=self.window,
-            document_context=self.document_context,
-            block_size=block_size,
-            tile_size=default_tile_size(self.vector_size),
-        )
-
-    def _row_inits(self, vocabulary, previous):
-        """Return, for each table, the rows that are not initialized at random."""
-        known = previous.vocabulary.rows
-        trained = rows_from_previous(vocabulary, known, *previous.tables)
-        row_inits = [[rows] for rows in trained] or [[] for _ in range(1 if self.shared_embedding else 2)]
-        if self.init_vectors is not None:
-            new = {token: row for token, row in vocabulary.items() if token not in known}
-            pretrained = rows_from_vectors(
-                vocabulary if self.freeze_init else new, self.init_vectors, self.vector_size, freeze=self.freeze_init
-            )
-            row_inits[0].append(pretrained)
-            if not any(token in self.init_vectors for token in vocabulary):
-                _warn(_no_pretrained_token(vocabulary, self.init_vectors))
-        return row_inits
 
     def _check_training(self, corpus, embeddings, loss_curve):
         # If the lengths of word vectors are finite, so are all averages, with and without components.
@@ -709,8 +339,18 @@ default=None
                 f"training with learning_rate={self.learning_rate} diverged to vectors or losses that are not finite: "
                 "lower it"
             )
+        loss_of_zeros = np.log1p(self.negative) + self.negative * np.log1p(1 / self.negative)
+        if not loss_curve:
+            warn("a callback set stop_training before the first block: nothing was trained")
+        elif loss_curve[-1] > DIVERGED * loss_of_zeros:
+            warn(
+                f"training with learning_rate={self.learning_rate} diverged: the loss of the last epoch is "
+                f"{loss_curve[-1]:.3g}, but {loss_of_zeros:.3g} if all vectors were zero; lower learning_rate or "
+                "batch_size, or scale long init_vectors down",
+                ConvergenceWarning,
+            )
         if self.sample > 0 and 0 in loss_curve and corpus.max_length > 1:
-            _warn(
+            warn(
                 f"{loss_curve.count(0)} of {len(loss_curve)} epochs had nothing to train on, because subsampling with "
                 f"sample={self.sample} dropped too many tokens: set sample=0 for a small corpus"
             )
@@ -988,8 +628,8 @@ default=None
             from sk_cbow import __version__
 
             raise ValueError(
-                f"this CBOWVectorizer was saved by sk_cbow {version or 'before 0.1'}, which sk_cbow {__version__} "
-                "cannot read: load it with the version that saved it, or fit again"
+                f"this {type(self).__name__} was saved by sk_cbow {version or 'before 0.1'}, which sk_cbow "
+                f"{__version__} cannot read: load it with the version that saved it, or fit again"
             )
         try:
             if (packed := state.pop("_packed_vocabulary", None)) is not None:
@@ -999,7 +639,7 @@ default=None
             missing = set(self._get_param_names()) - state.keys()
             require(not missing, f"{', '.join(sorted(missing))} is missing")
             for name in state:
-                require(not hasattr(CBOWVectorizer, name), f"{name} is not an attribute of an instance")
+                require(not hasattr(BaseCBOWVectorizer, name), f"{name} is not an attribute of an instance")
         except InconsistentAttributesError as error:
             raise ValueError(
                 f"the saved {type(self).__name__} is damaged, {error}: restore the file, or fit again"
@@ -1013,6 +653,304 @@ default=None
         return tags
 
 
+class CBOWVectorizer(BaseCBOWVectorizer):
+    """Convert documents to averages of word vectors learned from the documents (word2vec, CBOW).
+
+    `fit` trains a continuous bag of words [1]_ with negative sampling [2]_: given the average vector of a word's
+    context, it learns to distinguish the word (the target) from negative samples. It needs no labels. Context, target
+    and negative samples share the weights of one Keras ``Embedding`` layer. `transform` returns the average vector of
+    the known tokens of each document.
+
+    The loss subtracts log(`negative`) from each dot product, motivated by [3]_. The optimizer is Adagrad [4]_ with one
+    accumulator per row, as in [8]_. The gradient of the averaged context includes the factor 1/n, which word2vec.c and
+    gensim omit.
+
+    Parameters
+    ----------
+    vector_size : int, default=100
+        Length of a word vector, and so of a document vector.
+
+    window : int, default=5
+        Maximum number of context words on each side of a target. The number in use is drawn uniformly from 1..window.
+
+    document_context : float, default=0.8
+        Weight of the document in a target's context, 0..1. The context is the weighted average of the mean vector of
+        the window and the mean vector of a random sample of the document's other words [6]_. With 0, it is the window
+        alone, as in word2vec. With 1, word order is ignored: the words of each document are shuffled in every epoch,
+        and the window is the sample, so that a larger `window` samples more words [7]_. Long documents are cut: the
+        samples of a target come from the same 64 tokens, or with 1 from the same `batch_size` tokens.
+
+    min_count : int, default=5
+        Tokens that occur fewer times in the corpus are dropped.
+
+    max_vocab : int or None, default=None
+        Maximum size of the vocabulary; the most frequent tokens are kept. None means no limit.
+
+    sample : float, default=1e-3
+        Subsampling threshold for frequent tokens. In each epoch, an occurrence of a token with relative frequency f is
+        kept with probability min(1, sqrt(sample / f) + sample / f). 0 keeps every occurrence, as a small corpus needs:
+        in a vocabulary of a hundred tokens, most are frequent.
+
+    negative : int, default=5
+        Number of negative samples per target, used as a weight: each target has 12 negative samples with weight
+        `negative` / 12, which it shares with other targets. A negative sample that equals the target is dropped.
+
+    ns_exponent : float, default=0.75
+        Negative samples are drawn with probability proportional to count ** ns_exponent: 1 is proportional to
+        frequency, 0 is uniform, and negative values favour rare tokens.
+
+    shared_embedding : bool, default=True
+        Whether context, target and negative samples share one table of vectors. If False, targets and negative samples
+        have a second table, and `embeddings_` is the sum of both.
+
+    epochs : int, default=5
+        Number of passes over the documents in each call of `fit` or `partial_fit`.
+
+    learning_rate : float, default=0.25
+        Initial learning rate of row-wise Adagrad. It decreases linearly to zero over a call of `fit` or `partial_fit`.
+
+    batch_size : int or "auto", default="auto"
+        Number of tokens in a block, the unit of one training step. It is rounded up to a multiple of 64, or of a
+        larger number if `window` is above 5. "auto" is about 1/256 of the corpus, within 256 to 8192 tokens, and beyond
+        12 million tokens about 1/1024, up to 32768: small corpora need many small steps, and large blocks are
+        distributed over more cores.
+
+    weighting : {"uniform", "idf", "sif"}, default="uniform"
+        Weight of each occurrence of a token in the average, which is the sum of weighted vectors divided by the sum of
+        weights. "idf" is ln((1 + n) / (1 + df)) + 1 for a token that occurs in df of the n training documents, as in
+        scikit-learn's `TfidfVectorizer`. "sif" is smooth inverse frequency [5]_, a / (a + p) with a = 1e-3 for a token
+        with relative frequency p among the known tokens of the training documents; the paper divides by the number of
+        tokens instead, which gives the same directions before components are removed. Both favour rare tokens. `fit`
+        computes the weights: a change takes effect at the next `fit` or `partial_fit`.
+
+    remove_components : int, default=0
+        Number of components to remove from every document vector: the first singular vectors of the uncentred vectors
+        of the training documents [5]_, which represent what most documents have in common. This can improve cosine
+        similarities, but can make a classifier worse. Must be less than `vector_size`. A change takes effect at the
+        next `fit` or `partial_fit`.
+
+    analyzer : {"word", "char", "char_wb"}, callable or None, default=None
+        None: a document is a sequence of tokens. A name: a document is a string, split into words or single characters
+        as by `sklearn.feature_extraction.text.CountVectorizer` with its defaults, which ignore case; "word" also drops
+        one-letter words, emoji and the vowel signs of Indic scripts. A callable takes a document of any type and
+        returns its tokens; for example, ``CountVectorizer(...).build_analyzer()`` takes strings and handles stop words,
+        n-grams and so on. Without a callable, a missing value (None, NaN, pandas' NA) is a document without tokens.
+
+    init_vectors : WordVectors, dict, gensim model or KeyedVectors, anything with ``in`` and ``[]``, or None, \
+default=None
+        Pretrained vectors of `vector_size` finite numbers, token -> vector, with which the vectors of these tokens are
+        initialized; other tokens get small random vectors. In `partial_fit` and with ``warm_start=True``, tokens that
+        already have vectors keep them, except with ``freeze_init=True``. With ``shared_embedding=False``, they
+        initialize the table of the context. Those of a fitted vectorizer are `word_vectors`, those of a file
+        `sk_cbow.word2vec_format.load`. Like all parameters, they are part of a pickle, and are copied by
+        `sklearn.base.clone`, except for `WordVectors`, which clones share.
+
+    freeze_init : bool, default=False
+        Whether tokens in `init_vectors` keep those vectors during training (frozen) instead of being fine-tuned.
+        Requires ``shared_embedding=True``.
+
+    warm_start : bool, default=False
+        Whether `fit` starts from the vectors and the Adagrad state of the previous fit, for the tokens that it had.
+
+    callbacks : Keras callback, list of Keras callbacks, function that returns these, or None, default=None
+        Callbacks such as ``keras.callbacks.EarlyStopping("loss")``; the ``logs`` that they receive contain "loss" and
+        "tokens_per_second". Callbacks are copied before use, so that the vectorizer can be cloned and pickled. A
+        function is called without arguments in each `fit`, and its callbacks are not copied. Callbacks cannot change
+        the learning rate, and ``ModelCheckpoint`` can only save weights. In a callback,
+        ``self.model.get_weights()[0][1:]`` are the current vectors, followed by some rows of zeros; with
+        ``shared_embedding=False``, those of the context. If a callback stops training before the first block, nothing
+        is trained, which is a warning.
+
+    checkpoint : str, path-like or None, default=None
+        File to which training is saved after each epoch and every five minutes. If `fit` is interrupted, by Ctrl-C or a
+        failure of the machine, the same `fit` with the same documents resumes from the file, with identical results.
+        Callbacks start again and do not see the earlier epochs, so that ``EarlyStopping`` may stop later. The file, or
+        the one that a symbolic link points to, is deleted when `fit` succeeds. It is as large as the tables. Only one
+        fit at a time may use it, so it cannot be used in a grid search.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial vectors, the order of documents, subsampling, window sizes and negative samples. With an
+        int, fits on the CPU of the same machine are bit-for-bit reproducible, whatever the number of threads. None
+        gives different results in every fit and does not use NumPy's global state.
+
+    verbose : {0, 1, 2}, default=0
+        0 prints nothing. 1 shows progress in reading documents, and Keras' progress bar for each epoch, with the
+        remaining time. 2 prints one line for each of these. Both report tokens of the corpus per second.
+
+    Attributes
+    ----------
+    vocabulary_ : dict
+        Token -> row of `embeddings_`, in decreasing order of frequency. Tokens added by `partial_fit` follow the
+        others.
+
+    embeddings_ : ndarray of shape (n_tokens, vector_size), float32
+        The word vectors.
+
+    context_embeddings_, target_embeddings_ : ndarray of shape (n_tokens, vector_size), float32
+        The two tables whose sum is `embeddings_`; only with ``shared_embedding=False``.
+
+    token_counts_ : ndarray of shape (n_tokens,), int64
+        Number of occurrences of each token in the documents of `fit` and all later calls of `partial_fit`.
+
+    token_weights_ : ndarray of shape (n_tokens,), float32
+        Weight of each occurrence of a token in the average of a document.
+
+    idf_ : ndarray of shape (n_tokens,), float32
+        The same as `token_weights_`; only with ``weighting="idf"``.
+
+    components_ : ndarray of shape (remove_components, vector_size), float32
+        The removed components, orthonormal.
+
+    loss_curve_ : list of float
+        Mean loss of a target and its negative samples, one value per epoch; 0 for an epoch without targets, if
+        subsampling dropped too many tokens. `partial_fit` extends it.
+
+    n_iter_ : int
+        Number of epochs, including those of `partial_fit`; callbacks may have stopped training early.
+
+    See Also
+    --------
+    sk_cbow.dask.DaskCBOWVectorizer : The same on a Dask cluster.
+    sklearn.feature_extraction.text.TfidfVectorizer : Sparse weighted counts of tokens; often better with many labels
+        and long documents.
+
+    Notes
+    -----
+    Only training imports TensorFlow; `transform` and unpickling do not. The size of the window is drawn once per block,
+    and groups of about 64 positions from all over a block share their negative samples.
+
+    The first fit in a process compiles the training step, which takes one to two seconds. Each new `vector_size`,
+    `window`, `document_context`, `negative` or block size compiles it again, and so may a vocabulary of another size. A
+    compiled step takes some memory until the process ends.
+
+    References
+    ----------
+    .. [1] Tomas Mikolov, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Efficient estimation of word representations
+       in vector space. ICLR workshop.
+    .. [2] Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Distributed representations
+       of words and phrases and their compositionality. NeurIPS.
+    .. [3] Omer Levy and Yoav Goldberg (2014). Neural word embedding as implicit matrix factorization. NeurIPS.
+    .. [4] John Duchi, Elad Hazan and Yoram Singer (2011). Adaptive subgradient methods for online learning and
+       stochastic optimization. JMLR 12.
+    .. [5] Sanjeev Arora, Yingyu Liang and Tengyu Ma (2017). A simple but tough-to-beat baseline for sentence
+       embeddings. ICLR.
+    .. [6] Minmin Chen (2017). Efficient vector representation for documents through corruption. ICLR.
+    .. [7] Matteo Pagliardini, Prakhar Gupta and Martin Jaggi (2018). Unsupervised learning of sentence embeddings using
+       compositional n-gram features. NAACL.
+    .. [8] Maxim Naumov et al. (2019). Deep learning recommendation model for personalization and recommendation
+       systems. arXiv:1906.00091.
+
+    Examples
+    --------
+    >>> from sk_cbow import CBOWVectorizer
+    >>> documents = [["to", "be", "or", "not", "to", "be"], ["let", "it", "be"]]
+    >>> documents = documents * 10
+    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0)
+    >>> vectorizer.fit_transform(documents).shape
+    (20, 8)
+    >>> list(vectorizer.vocabulary_)
+    ['be', 'to', 'or', 'not', 'let', 'it']
+
+    Documents may be strings:
+
+    >>> texts = ["To be, or not to be!", "Let it be."] * 10
+    >>> vectorizer = vectorizer.set_params(analyzer="word").fit(texts)
+    >>> list(vectorizer.vocabulary_)
+    ['be', 'to', 'or', 'not', 'let', 'it']
+    """
+
+    _parameter_constraints: ClassVar[dict] = BaseCBOWVectorizer._parameter_constraints | {
+        "callbacks": [list, tuple, callable, HasMethods(["set_model", "on_epoch_end"]), None],
+        "checkpoint": [str, os.PathLike, None],
+        "verbose": [Interval(Integral, 0, 2, closed="both")],  # True is common, too
+    }
+
+    def __init__(
+        self,
+        vector_size=100,
+        *,
+        window=5,
+        document_context=0.8,
+        min_count=5,
+        max_vocab=None,
+        sample=1e-3,
+        negative=5,
+        ns_exponent=0.75,
+        shared_embedding=True,
+        epochs=5,
+        learning_rate=0.25,
+        batch_size="auto",
+        weighting="uniform",
+        remove_components=0,
+        analyzer=None,
+        init_vectors=None,
+        freeze_init=False,
+        warm_start=False,
+        callbacks=None,
+        checkpoint=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.vector_size = vector_size
+        self.window = window
+        self.document_context = document_context
+        self.min_count = min_count
+        self.max_vocab = max_vocab
+        self.sample = sample
+        self.negative = negative
+        self.ns_exponent = ns_exponent
+        self.shared_embedding = shared_embedding
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.weighting = weighting
+        self.remove_components = remove_components
+        self.analyzer = analyzer
+        self.init_vectors = init_vectors
+        self.freeze_init = freeze_init
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if self.checkpoint is not None:
+            check_checkpoint_path(self.checkpoint)
+
+    def _fit(self, X, incremental=False):
+        checkpoint = self.checkpoint  # other threads may set it
+        corpus, fitted = super()._fit(X, incremental)
+        if checkpoint is not None:
+            try:
+                remove_checkpoint(checkpoint)
+            except OSError as error:
+                warn(
+                    f"the fit is complete, but checkpoint={checkpoint!r} could not be deleted ({error.strerror}): "
+                    "delete it, since no other fit can use it"
+                )
+        return corpus, fitted
+
+    def _read(self, X, previous):
+        documents = token_lists(X, self.analyzer)
+        if self.verbose:
+            documents = with_progress(documents, X, every=1 if self.verbose == 1 else np.inf)
+        return read_corpus(documents, min_count=self.min_count, max_vocab=self.max_vocab, previous=previous)
+
+    def _train(self, corpus, config, row_inits, rng):
+        return train_locally(
+            corpus,
+            config,
+            row_inits,
+            rng,
+            is_reproducible=self.random_state is not None,
+            checkpoint=self.checkpoint,
+            callbacks=self.callbacks,
+            verbose=self.verbose,
+        )
+
+
 class DictOfVectors(dict):
     """A dict that is printed in one line."""
 
@@ -1022,18 +960,6 @@ class DictOfVectors(dict):
 
     def __repr__(self):
         return f"<dict of {len(self)} vectors>"
-
-
-def _no_pretrained_token(vocabulary, init_vectors):
-    message = "init_vectors has no vector for any token of the documents"
-    pretrained = getattr(init_vectors, "key_to_index", init_vectors)  # gensim's KeyedVectors
-    if not isinstance(pretrained, Mapping) or not pretrained:
-        return f"{message}, such as {quoted(next(iter(vocabulary)))}: compare their tokens"
-    token, other = most_alike(vocabulary, pretrained)
-    return (
-        f"{message}: for example, the documents have {quoted(token)}, and init_vectors has {quoted(other)}; tokens "
-        "match only if their type and their case are the same"
-    )
 
 
 def _generator(random_state):

@@ -61,6 +61,14 @@ class Corpus(NamedTuple):
         """Number of known tokens of the longest document."""
         return int(np.diff(self.offsets).max())
 
+    def select(self, documents):
+        """Return a corpus of some documents, an array of indices, without the vocabulary."""
+        document_offsets = self.offsets[documents]
+        lengths = self.offsets[documents + 1] - document_offsets
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        rows = self.rows[np.arange(offsets[-1]) + np.repeat(document_offsets - offsets[:-1], lengths)]
+        return Corpus(None, np.bincount(rows, minlength=len(self.token_counts)), rows, offsets)
+
     def chunks(self):
         """Yield the documents chunk by chunk, as `encode_documents` does."""
         for span, offsets, is_complete in _spans(self.offsets):

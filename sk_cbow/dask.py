@@ -1,15 +1,14 @@
 """`CBOWVectorizer` on a Dask cluster, for documents in partitions on several machines.
 
-`DaskCBOWVectorizer` counts, encodes and trains on the workers that hold the partitions. Training is done in rounds. In
-each round, the parts of the corpus are trained on in parallel, all from the same tables, each on some of its
-documents. Then the changes are merged in a tree (`sk_cbow._merging`). Every task is a function of tables, part and
-seed. So results depend neither on the number of workers nor on where tasks run, and if a worker dies, its tasks can
-run again elsewhere. The client gathers the counts once and chooses the vocabulary. If a partition is read again
-later, it must be the same as when it was counted.
+`DaskCBOWVectorizer` counts, encodes and trains on the workers that hold the partitions. Training is done in rounds
+(`sk_cbow._training.rounds`). Every task is a function of its arguments. So results depend neither on the number of
+workers nor on where tasks run, and if a worker dies, its tasks can run again elsewhere. The client gathers the counts
+once and chooses the vocabulary. If a partition is read again later, it must be the same as when it was counted.
 
 Dask is installed with the extra ``dask``.
 """
 
+import copy
 import itertools
 import pickle
 from collections import defaultdict
@@ -20,13 +19,14 @@ from weakref import WeakSet
 
 import numpy as np
 
-from sk_cbow._checkpoint import digest
 from sk_cbow._documents import token_lists
 from sk_cbow._fitted import fitted_view
-from sk_cbow._merging import Tables, apply_change, difference, merge
-from sk_cbow._row_init import RowInit
 from sk_cbow._sklearn import Range
-from sk_cbow._vectorizer import LARGEST_INT, TRAINING_PARAMETERS, CBOWVectorizer
+from sk_cbow._training.checkpoint import digest
+from sk_cbow._training.config import EpochLoss
+from sk_cbow._training.initial import initial_tables
+from sk_cbow._training.rounds import reduce_in_tree, train_in_rounds
+from sk_cbow._vectorizer import LARGEST_INT, BaseCBOWVectorizer, CBOWVectorizer
 from sk_cbow._vocabulary import (
     EMPTY_VOCABULARY,
     Corpus,
@@ -54,7 +54,7 @@ PARTITIONS_AT_A_TIME = 16  # whose counts are merged by one task
 BYTES_PER_TASK = 2**22
 
 
-class DaskCBOWVectorizer(CBOWVectorizer):
+class DaskCBOWVectorizer(BaseCBOWVectorizer):
     """`CBOWVectorizer` for documents in the partitions of a Dask collection.
 
     `fit` uses the current `distributed.Client`. It trains on several parts of the corpus at the same time, in rounds;
@@ -111,12 +111,10 @@ components_, loss_curve_, n_iter_
     (1, 8)
     """
 
-    _parameter_constraints: ClassVar[dict] = CBOWVectorizer._parameter_constraints | {
+    _parameter_constraints: ClassVar[dict] = BaseCBOWVectorizer._parameter_constraints | {
         "n_parts": [Range(Integral, 1, LARGEST_INT, closed="both")],
         "n_rounds": [Range(Integral, 1, LARGEST_INT, closed="both")],
     }
-    # Parameters of `CBOWVectorizer` that work only in one process.
-    callbacks, checkpoint, verbose = None, None, 0
 
     def __init__(
         self,
@@ -281,7 +279,7 @@ components_, loss_curve_, n_iter_
         with _submit() as submit:
             counted = submit.compute(_count_partitions(partitions, self.analyzer))
             summaries = submit.map(_summary, counted)
-            total = _tree_reduce(submit, _merge_summaries, summaries, PARTITIONS_AT_A_TIME).result()
+            total = reduce_in_tree(submit, _merge_summaries, summaries, PARTITIONS_AT_A_TIME).result()
             if not total.n_documents:
                 raise ValueError("X holds no documents: pass at least one")
             limits = {"min_count": self.min_count, "max_vocab": self.max_vocab}
@@ -304,51 +302,31 @@ components_, loss_curve_, n_iter_
             check_contexts(corpus.max_length, vocabulary, len(total.tokens), **limits)
         return corpus
 
-    def _train(self, corpus, previous, rng):
-        row_inits = self._row_inits(corpus.vocabulary.rows, previous)
-        # Only parameters are sent to the workers, without fitted attributes.
-        settings = CBOWVectorizer(**{name: getattr(self, name) for name in TRAINING_PARAMETERS})
-        tokens_per_part = corpus.n_occurrences // len(corpus.parts)
+    def _train(self, corpus, config, row_inits, rng):
         seed = rng.integers(2**63, size=2).tolist()
         with _submit() as submit:
-            counts = submit.literal(corpus.vocabulary.counts)
-            tables = submit(
-                _initial_tables, len(corpus.vocabulary.rows), self.vector_size, submit.literal(row_inits), seed
+            initial = submit(
+                _initial_tables, config, len(corpus.vocabulary.rows), submit.literal(row_inits), submit.literal(rng)
             )
-            for epoch, round_ in itertools.product(range(self.epochs), range(self.n_rounds)):
-                changes = [
-                    submit(
-                        _train_round,
-                        tables,
-                        part,
-                        counts,
-                        settings,
-                        tokens_per_part,
-                        seed,
-                        (epoch, index, round_),
-                        self.n_rounds,
-                    )
-                    for index, part in enumerate(corpus.parts)
-                ]
-                tables = submit(apply_change, tables, _tree_reduce(submit, merge, changes))
-            trained = tables.result()
-        of_rounds = np.reshape(trained.losses, (self.epochs, self.n_rounds, 2)).sum(axis=1)
-        loss_curve = (of_rounds[:, 0] / np.maximum(of_rounds[:, 1], 1)).tolist()
-        return TrainedTables(trained.vectors, trained.accumulators, loss_curve)
+            tables, losses = train_in_rounds(
+                submit,
+                submit(_first, initial),
+                corpus.parts,
+                submit.literal(corpus.vocabulary.counts),
+                corpus.n_occurrences // len(corpus.parts),
+                config,
+                self.n_rounds,
+                seed,
+            )
+            rng.bit_generator.state = submit(_second, initial).result()
+            losses = [submit.gather(of_epoch) for of_epoch in losses]
+            return tables.result(), [EpochLoss(*map(sum, zip(*of_epoch, strict=True))) for of_epoch in losses]
 
 
 # Without the wrapper of scikit-learn's `set_output`, which would compute lazy vectors. For local documents,
 # `CBOWVectorizer.transform` has it.
 DaskCBOWVectorizer.transform = DaskCBOWVectorizer.transform.__wrapped__
 DaskCBOWVectorizer.fit_transform = DaskCBOWVectorizer.fit_transform.__wrapped__
-
-
-class TrainedTables(NamedTuple):
-    """The same as `sk_cbow._model.Trained`, which cannot be imported without TensorFlow."""
-
-    tables: list
-    accumulators: list
-    loss_curve: list
 
 
 class DistributedCorpus(NamedTuple):
@@ -484,14 +462,6 @@ def _has_strings(X):
     return any(isinstance(dtype, pd.StringDtype) for dtype in dtypes)
 
 
-def _tree_reduce(submit, function, futures, n_neighbours=2):
-    """Apply a function to the results of neighbours, repeatedly, until one result is left."""
-    while len(futures) > 1:
-        groups = [futures[start : start + n_neighbours] for start in range(0, len(futures), n_neighbours)]
-        futures = [submit(function, *group) if len(group) > 1 else group[0] for group in groups]
-    return futures[0]
-
-
 # Functions that run on the workers. They depend only on their arguments.
 
 
@@ -569,52 +539,15 @@ def _of_chunks(part, call):
     return part.total(function, *arguments)
 
 
-def _initial_tables(n_tokens, vector_size, row_inits, seed):
-    """Initialize tables with random vectors, uniform in +-0.5 / vector_size as in word2vec.c, and with `row_inits`."""
-    rng = np.random.default_rng(seed)
-    tables = Tables([], [])
-    for inits in row_inits:
-        vectors = rng.random((n_tokens, vector_size), np.float32)
-        vectors -= 0.5
-        vectors /= vector_size
-        accumulators = np.zeros(n_tokens, np.float32)
-        for init in inits:
-            vectors[init.rows], accumulators[init.rows] = init.vectors, init.accumulators
-        tables.vectors.append(vectors)
-        tables.accumulators.append(accumulators)
-    return tables
+def _initial_tables(config, n_tokens, row_inits, rng):
+    """Return the tables with which training starts, and the state of the generator afterwards."""
+    rng = copy.deepcopy(rng)  # the argument may be used again
+    return initial_tables(config, n_tokens, row_inits, rng), rng.bit_generator.state
 
 
-def _train_round(tables, part, counts, settings, tokens_per_part, seed, task, n_rounds):
-    """Train on the documents of a part in one round, and return the change."""
-    from sk_cbow._model import train  # here, because it imports TensorFlow
-
-    epoch, part_index, round_ = task
-    order = np.random.default_rng([*seed, epoch, part_index]).permutation(part.n_documents)
-    corpus = _select_documents(part, order[round_::n_rounds])
-    first, last = (
-        settings.learning_rate * (1 - (epoch * n_rounds + n_done) / (settings.epochs * n_rounds))
-        for n_done in (round_, round_ + 1)
-    )
-    all_rows = np.arange(len(counts))
-    trained = train(
-        settings._block_maker(corpus, counts, tokens_per_part),
-        settings._model_config(len(counts)),
-        [[RowInit(all_rows, *values)] for values in zip(tables.vectors, tables.accumulators, strict=True)],
-        epochs=1,
-        learning_rates=(first, last),
-        rng=np.random.default_rng([*seed, *task]),
-        callbacks=None,
-        verbose=0,
-    )
-    (loss,) = trained.loss_curve
-    n_targets = len(corpus.rows) if loss else 0  # approximately; 0 if subsampling has dropped all
-    return difference(tables, Tables(*trained[:2]), loss * n_targets, n_targets)
+def _first(pair):
+    return pair[0]
 
 
-def _select_documents(part, documents):
-    document_offsets = part.offsets[documents]
-    lengths = part.offsets[documents + 1] - document_offsets
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    rows = part.rows[np.arange(offsets[-1]) + np.repeat(document_offsets - offsets[:-1], lengths)]
-    return Corpus(None, np.bincount(rows, minlength=len(part.token_counts)), rows, offsets)
+def _second(pair):
+    return pair[1]

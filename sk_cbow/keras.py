@@ -33,8 +33,8 @@ def cbow_model(
     ``document`` (batch, n_words): a random sample of the other words of the document, padded with 0.
 
     The outputs are dot products of the averaged context vectors: ``word_product`` (batch, 1) with the target's vector,
-    and ``noise_products`` (batch, negative) with the vectors of the negative samples. They are the logits of a binary
-    classification, in which the target has label 1 and the negative samples have label 0.
+    and ``negative_products`` (batch, negative) with the vectors of the negative samples. They are the logits of a
+    binary classification, in which the target has label 1 and the negative samples have label 0.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def cbow_model(
     Notes
     -----
     Compiled with ``keras.losses.BinaryCrossentropy(from_logits=True)`` and ``loss_weights={"word_product": 1,
-    "noise_products": negative}`` (Keras averages over the negative samples, word2vec sums), the model can be trained
+    "negative_products": negative}`` (Keras averages over the negative samples, word2vec sums), the model can be trained
     like word2vec, but slowly. `CBOWVectorizer.fit` also subtracts log(negative) from every dot product, which a shared
     layer needs for good vectors [2]_.
 
@@ -97,9 +97,8 @@ def cbow_model(
     >>> [layer.name for layer in model.layers if layer.weights]
     ['embedding']
     """
-    from sk_cbow._model import products
+    from sk_cbow._training.model import textbook_model
 
-    keras = _import_keras()
     if vectorizer is not None:
         vectorizer = fitted_view(vectorizer)
         n_tokens, vector_size = vectorizer.embeddings_.shape
@@ -119,16 +118,7 @@ def cbow_model(
         layers = [_random_embedding(n_tokens, vector_size, name) for name in names]
     else:
         layers = _given_embeddings(weights, (n_tokens, vector_size), names)
-    word_index = keras.Input((1,), dtype="int32", name="word_index")
-    context = keras.Input((2 * window,), dtype="int32", name="context")
-    negative_samples = keras.Input((negative,), dtype="int32", name="negative_samples")
-    inputs = [word_index, context, negative_samples]
-    if document_context:
-        inputs.append(keras.Input((None,), dtype="int32", name="document"))
-    tensors = products(layers[0], layers[-1], *inputs, document_context=document_context)
-    names = ["word_product", "noise_products"]
-    outputs = {name: keras.layers.Identity(name=name)(tensor) for name, tensor in zip(names, tensors, strict=True)}
-    return keras.Model(inputs, outputs, name="cbow")
+    return textbook_model(layers, window=window, negative=negative, document_context=document_context)
 
 
 def embedding_layer(vectorizer, trainable=False):

@@ -3,13 +3,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sk_cbow._blocks import (
+from sk_cbow._training.blocks import (
     BlockMaker,
     Blocks,
     default_block_size,
     default_tile_size,
     keep_probability,
-    noise_probability,
+    negative_probability,
 )
 
 WINDOW = 3
@@ -25,7 +25,7 @@ def blocks_of(documents, *, keep=1.0, n_tokens=None, block_size=128, noise=None,
         offsets,
         token_counts=np.bincount(rows, minlength=n_tokens),
         keep_probability=np.full(n_tokens, keep),
-        noise_probability=np.full(n_tokens, 1 / n_tokens) if noise is None else noise,
+        negative_probability=np.full(n_tokens, 1 / n_tokens) if noise is None else noise,
         window=WINDOW,
         document_context=document_context,
         block_size=block_size,
@@ -40,7 +40,7 @@ def one_epoch(maker, seed=0, n_blocks=None):
     assert Blocks._make(array.shape[1:] for array in blocks) == maker.shapes
     assert (blocks.sampled_windows == blocks.sampled_windows[:, :1]).all()
     token_ids = blocks.token_ids.transpose(0, 3, 1, 2).reshape(len(blocks.sampled_windows), -1)
-    return token_ids, blocks.sampled_windows[:, 0], blocks.noise_ids
+    return token_ids, blocks.sampled_windows[:, 0], blocks.negative_ids
 
 
 def split_at_padding(stream):
@@ -68,12 +68,12 @@ def test_noise_distribution(ns_exponent):
     counts = np.array([16, 8, 1])
     weights = counts.astype(float) ** ns_exponent
     expected = weights / weights.sum()
-    np.testing.assert_allclose(noise_probability(counts, ns_exponent), expected)
+    np.testing.assert_allclose(negative_probability(counts, ns_exponent), expected)
 
 
 @pytest.mark.parametrize(("ns_exponent", "expected"), [(1000, [1, 0, 0]), (-1000, [0, 0, 1])])
 def test_large_exponents_do_not_overflow(ns_exponent, expected):
-    np.testing.assert_allclose(noise_probability(np.array([16, 8, 1]), ns_exponent), expected, atol=1e-12)
+    np.testing.assert_allclose(negative_probability(np.array([16, 8, 1]), ns_exponent), expected, atol=1e-12)
 
 
 def test_without_subsampling_an_epoch_contains_every_document_once():
@@ -121,7 +121,7 @@ def test_subsampling_keeps_each_token_at_its_rate():
         np.arange(0, 40_001, 10),
         token_counts=count,
         keep_probability=rates,
-        noise_probability=np.full(2, 0.5),
+        negative_probability=np.full(2, 0.5),
         window=WINDOW,
         document_context=0,
         block_size=512,
@@ -145,8 +145,8 @@ def test_an_epoch_has_room_for_what_subsampling_keeps():
 
 def test_more_blocks_than_needed_are_padding():
     maker = blocks_of([[1, 2, 3]])
-    token_ids, sampled_windows, noise_ids = one_epoch(maker, n_blocks=4)
-    assert len(token_ids) == len(sampled_windows) == len(noise_ids) == 4
+    token_ids, sampled_windows, negative_ids = one_epoch(maker, n_blocks=4)
+    assert len(token_ids) == len(sampled_windows) == len(negative_ids) == 4
     assert np.count_nonzero(token_ids) == 3
 
 
@@ -172,8 +172,8 @@ def test_sampled_windows_are_uniform_from_one_to_window():
 
 def test_negative_samples_follow_the_noise_distribution_and_are_never_padding():
     probability = np.array([0.5, 0.3, 0.15, 0.05])
-    _, _, noise_ids = one_epoch(blocks_of(np.tile([1, 2, 3, 4], (4000, 5)), noise=probability))
-    share = np.bincount(noise_ids.ravel(), minlength=5) / noise_ids.size
+    _, _, negative_ids = one_epoch(blocks_of(np.tile([1, 2, 3, 4], (4000, 5)), noise=probability))
+    share = np.bincount(negative_ids.ravel(), minlength=5) / negative_ids.size
     assert share[0] == 0
     np.testing.assert_allclose(share[1:], probability, atol=0.01)
 
@@ -182,7 +182,7 @@ def test_negative_samples_follow_the_noise_distribution_and_are_never_padding():
 def test_negative_samples_include_tokens_rarer_than_one_entry_of_the_table():
     n_tokens = 2**21
     maker = blocks_of([[1, 2]], n_tokens=n_tokens, noise=np.full(n_tokens, 1 / n_tokens))
-    tables = [maker._noise_table(np.random.default_rng(seed)) for seed in range(8)]
+    tables = [maker._sampling_table(np.random.default_rng(seed)) for seed in range(8)]
     assert {len(table) for table in tables} == {2**20}
     assert len(np.unique(np.concatenate(tables))) == n_tokens
 
@@ -240,12 +240,12 @@ def test_blocks_are_slightly_larger_than_block_size_and_groups_have_about_64_pos
     assert maker.block_size == n_tiles * lane_length * n_lanes
     assert block_size <= maker.block_size < block_size + 64 * n_tiles
     assert lane_length * n_lanes <= 2048 + 64  # blocks_of cuts tiles of 2048
-    assert maker.shapes.noise_ids[0] == n_tiles
-    assert 64 * 2**-0.5 <= lane_length * n_lanes / maker.shapes.noise_ids[1] <= 64 * 2**0.5
+    assert maker.shapes.negative_ids[0] == n_tiles
+    assert 64 * 2**-0.5 <= lane_length * n_lanes / maker.shapes.negative_ids[1] <= 64 * 2**0.5
 
 
 def test_a_lane_has_at_least_the_length_of_12_windows():
-    one_token = {"token_counts": np.array([2000]), "keep_probability": np.ones(1), "noise_probability": np.ones(1)}
+    one_token = {"token_counts": np.array([2000]), "keep_probability": np.ones(1), "negative_probability": np.ones(1)}
     one_token["document_context"] = 0
     for window in (1, 5, 6, 20, 10**6):
         maker = BlockMaker(
@@ -281,7 +281,7 @@ def test_a_document_may_have_more_than_2_to_the_31_tokens():
         np.array([0, n_tokens]),
         token_counts=np.array([n_tokens]),
         keep_probability=np.ones(1),
-        noise_probability=np.ones(1),
+        negative_probability=np.ones(1),
         window=WINDOW,
         document_context=0,
         block_size=8192,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sk_cbow import CBOWVectorizer, _model
-from sk_cbow._checkpoint import SavedTraining, read_checkpoint, write_checkpoint
+from sk_cbow._training.checkpoint import SavedTraining, read_checkpoint, write_checkpoint
 
 DOCUMENTS = [[f"w{number}" for number in np.random.default_rng(seed).zipf(1.5, 40) % 50] for seed in range(200)]
 SMALL = {"vector_size": 8, "epochs": 4, "batch_size": 256, "sample": 0, "random_state": 0}
@@ -38,7 +38,7 @@ class Interrupt(keras.callbacks.Callback):
 @pytest.fixture
 def always_save(monkeypatch):
     monkeypatch.setattr(_model, "SECONDS_BETWEEN_SAVES", 0)
-    monkeypatch.setattr("sk_cbow._blocks.TOKENS_AT_A_TIME", 1024)  # some blocks at a time, not all of an epoch
+    monkeypatch.setattr("sk_cbow._training.blocks.TOKENS_AT_A_TIME", 1024)  # some blocks at a time, not all of an epoch
 
 
 def interrupted(path, **parameters):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from sk_cbow import _model
-from sk_cbow._blocks import BlockMaker, Blocks
+from sk_cbow._training.blocks import BlockMaker, Blocks
 from sk_cbow._model import (
     CBOW,
     ModelConfig,
@@ -17,7 +17,7 @@ from sk_cbow._model import (
     train_on_block,
     update_tables,
 )
-from sk_cbow._row_init import RowInit
+from sk_cbow._training.initial import RowInit
 
 N_TOKENS, VECTOR_SIZE, WINDOW, NEGATIVE = 12, 5, 3, 4
 OPTIONS = {"window": WINDOW, "negative": NEGATIVE, "offset": math.log(NEGATIVE), "document_context": 0}
@@ -35,20 +35,20 @@ def model_of(tables, **options):
     return model
 
 
-def tile_of(token_ids, sampled_window, noise_ids, sampled_rows=((0,),), chunk_pairs=(((0,),),)):
-    arrays = token_ids, sampled_window, noise_ids, sampled_rows, chunk_pairs
+def tile_of(token_ids, sampled_window, negative_ids, sampled_rows=((0,),), chunk_pairs=(((0,),),)):
+    arrays = token_ids, sampled_window, negative_ids, sampled_rows, chunk_pairs
     return Blocks._make(np.asarray(array, np.int32) for array in arrays)
 
 
-def random_tile(seed=0, n_groups=4, noise_per_group=6):
+def random_tile(seed=0, n_groups=4, negatives_per_group=6):
     """A tile of three lanes in which documents of several lengths stand at least WINDOW apart."""
     rng = np.random.default_rng(seed)
     token_ids = rng.integers(1, N_TOKENS + 1, (24, 3))
     for lane, start in ((0, 0), (0, 9), (0, 11), (1, 4), (1, 20), (2, 21)):
         token_ids[start : start + WINDOW, lane] = 0
-    noise_ids = rng.integers(1, N_TOKENS + 1, (n_groups, noise_per_group))
+    negative_ids = rng.integers(1, N_TOKENS + 1, (n_groups, negatives_per_group))
     # Two spans of three chunks of four rows.
-    return tile_of(token_ids, 2, noise_ids, rng.integers(0, 4, (2, 3)), rng.integers(0, 2, (2, 3, 3)))
+    return tile_of(token_ids, 2, negative_ids, rng.integers(0, 4, (2, 3)), rng.integers(0, 2, (2, 3, 3)))
 
 
 def document_of(lane, tile, position):
@@ -75,7 +75,7 @@ def textbook_examples(tile, document_context=0):
             context = [lane[neighbour] for neighbour in around if 0 <= neighbour < len(lane) and lane[neighbour]]
             document = document_of(lane, tile, position) if 0 < document_context < 1 else []
             if word and (context or document):
-                noise = tile.noise_ids[position % len(tile.noise_ids)]
+                noise = tile.negative_ids[position % len(tile.negative_ids)]
                 words.append([word])
                 contexts.append(context + [0] * (2 * WINDOW - len(context)))
                 documents.append(document + [0] * (6 - len(document)))
@@ -97,9 +97,9 @@ def scatter(n_rows, *ids_and_gradients):
 def test_loss_and_gradient_of_a_small_tile_by_hand():
     table = np.array([[0, 0], [1, 0], [0, 2], [1, 1]], np.float32)
     token_ids = np.array([[1], [2], [0], [3]], np.int32)  # two documents, [1, 2] and [3]; the second has no context
-    noise_ids = np.array([[3, 1]], np.int32)  # each with weight negative / 2 = 1, but 1 is dropped for the target 1
-    loss, n_targets, (context_gradient, target_gradient, noise_gradient) = tile_gradients(
-        table, table, tile_of(token_ids, 1, noise_ids), window=1, negative=2, offset=math.log(2), document_context=0
+    negative_ids = np.array([[3, 1]], np.int32)  # each with weight negative / 2 = 1, but 1 is dropped for the target 1
+    loss, n_targets, (context_gradient, target_gradient, negative_gradient) = tile_gradients(
+        table, table, tile_of(token_ids, 1, negative_ids), window=1, negative=2, offset=math.log(2), document_context=0
     )
     # Token 1 has the context vector (0, 2), token 2 has (1, 0). Both products are 0, less log 2: sigmoid is 1/3.
     # The negative sample 3 has product 2 with the first context; the samples 3 and 1 have product 1 with the second.
@@ -108,7 +108,7 @@ def test_loss_and_gradient_of_a_small_tile_by_hand():
     assert n_targets.numpy() == 2
     assert loss.numpy() == pytest.approx(-2 * math.log(1 / 3) + math.log(1 + e**2 / 2) + 2 * math.log(1 + e / 2))
     np.testing.assert_allclose(target_gradient[:, 0], [[0, -4 / 3], [-2 / 3, 0], [0, 0], [0, 0]], rtol=1e-6)
-    np.testing.assert_allclose(noise_gradient, [[[near, 2 * far], [near, 0]]], rtol=1e-6)
+    np.testing.assert_allclose(negative_gradient, [[[near, 2 * far], [near, 0]]], rtol=1e-6)
     # As context, token 2 gets the gradient of token 1's hidden vector, and the other way round.
     expected = [[2 * near, near - 4 / 3], [far - 2 / 3, far], [0, 0], [0, 0]]
     np.testing.assert_allclose(context_gradient[:, 0], expected, rtol=1e-5)
@@ -141,26 +141,26 @@ def test_without_sampled_words_of_the_document_the_window_has_all_the_weight():
 def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(shared, document_context):
     tables = random_tables(1 if shared else 2)
     tile = random_tile()
-    token_ids, _, noise_ids, *_ = tile
+    token_ids, _, negative_ids, *_ = tile
     (words, contexts, noises, *documents), weights = textbook_examples(tile, document_context)
     if document_context == 1:  # the window is a sample of the shuffled document
         contexts, documents = np.zeros_like(contexts), [contexts]
 
     model = model_of(tables, document_context=document_context)
     with tf.GradientTape() as tape:
-        word_product, noise_products = model([words, contexts, noises, *documents])
+        word_product, negative_products = model([words, contexts, noises, *documents])
         expected_loss = tf.reduce_sum(tf.nn.softplus(math.log(NEGATIVE) - word_product)) + tf.reduce_sum(
-            weights * tf.nn.softplus(noise_products - math.log(NEGATIVE))
+            weights * tf.nn.softplus(negative_products - math.log(NEGATIVE))
         )
     expected = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(expected_loss, model.trainable_weights)]
 
-    loss, n_targets, (as_context, as_target, as_noise) = tile_gradients(
+    loss, n_targets, (as_context, as_target, as_negative) = tile_gradients(
         tables[0], tables[-1], tile, **OPTIONS | {"document_context": document_context}
     )
     assert n_targets == len(words) > 30
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
     of_contexts = [(token_ids, as_context)]
-    of_targets = [(token_ids, as_target), (noise_ids, as_noise)]
+    of_targets = [(token_ids, as_target), (negative_ids, as_negative)]
     of_tables = [of_contexts + of_targets] if shared else [of_contexts, of_targets]
     for ids_and_gradients, expected_gradient in zip(of_tables, expected, strict=True):
         np.testing.assert_allclose(scatter(N_TOKENS + 1, *ids_and_gradients), expected_gradient, atol=2e-5)
@@ -176,13 +176,13 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
     tiles = [random_tile(seed) for seed in range(n_tiles)]
     of_tables = [[] for _ in tables]
     for tile in tiles:
-        token_ids, _, noise_ids, *_ = tile
-        _, _, (as_context, as_target, as_noise) = tile_gradients(tables[0], tables[-1], tile, **options)
+        token_ids, _, negative_ids, *_ = tile
+        _, _, (as_context, as_target, as_negative) = tile_gradients(tables[0], tables[-1], tile, **options)
         as_both = as_context + as_target  # in a shared table, one occurrence of the row has the sum
         of_tables[0].append((token_ids, as_both if shared else as_context))
         if not shared:
             of_tables[-1].append((token_ids, as_target))
-        of_tables[-1].append((noise_ids, as_noise))
+        of_tables[-1].append((negative_ids, as_negative))
 
     variables = [tf.Variable(table) for table in tables]
     accumulators = [tf.Variable(np.full(N_TOKENS + 1, 0.5, np.float32)) for _ in tables]
@@ -276,10 +276,10 @@ def test_extreme_products_keep_loss_and_gradient_finite():
 def test_forward_pass_is_the_textbook_one():
     tables = random_tables(2)
     words, contexts, noises = [[1], [2]], [[3, 4, 0, 0, 0, 0], [5, 6, 7, 0, 0, 0]], [[8, 9, 10], [9, 9, 1]]
-    word_product, noise_products = model_of(tables)([np.array(words), np.array(contexts), np.array(noises)])
+    word_product, negative_products = model_of(tables)([np.array(words), np.array(contexts), np.array(noises)])
     hidden = np.stack([tables[0][[3, 4]].mean(axis=0), tables[0][[5, 6, 7]].mean(axis=0)])
     np.testing.assert_allclose(word_product, np.einsum("bd,bnd->bn", hidden, tables[1][words]), rtol=1e-5)
-    np.testing.assert_allclose(noise_products, np.einsum("bd,bnd->bn", hidden, tables[1][noises]), rtol=1e-5)
+    np.testing.assert_allclose(negative_products, np.einsum("bd,bnd->bn", hidden, tables[1][noises]), rtol=1e-5)
 
 
 def test_one_embedding_layer_is_shared_and_two_are_not():
@@ -296,7 +296,7 @@ def small_corpus():
         np.arange(0, 4001, 20),
         token_counts=np.bincount(rows, minlength=N_TOKENS),
         keep_probability=np.ones(N_TOKENS),
-        noise_probability=np.full(N_TOKENS, 1 / N_TOKENS),
+        negative_probability=np.full(N_TOKENS, 1 / N_TOKENS),
         window=WINDOW,
         document_context=0,
         block_size=256,
@@ -393,7 +393,7 @@ def test_fits_of_similar_size_compile_the_step_once():
             np.array([0, n_tokens]),
             token_counts=np.ones(n_tokens, int),
             keep_probability=np.ones(n_tokens),
-            noise_probability=np.full(n_tokens, 1 / n_tokens),
+            negative_probability=np.full(n_tokens, 1 / n_tokens),
             window=2,
             document_context=0,
             block_size=128,

@@ -33,7 +33,7 @@ same context, so most ids are repeated from one example to the next. How does
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sk_cbow._blocks import BlockMaker
+from sk_cbow._training.blocks import BlockMaker
 
 lengths = np.random.default_rng(3).integers(12, 60, 16)
 # To give each document a colour, all tokens of a document are the same.
@@ -77,7 +77,7 @@ print(f"{noise_per_group} negative samples per group")
 # sphinx_gallery_start_ignore
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-from sk_cbow._blocks import NOISE_PER_GROUP
+from sk_cbow._training.blocks import NOISE_PER_GROUP
 
 # Positions in the first lane, near the end of a document
 EXCERPT, TARGET = slice(8, 24), 10

@@ -39,25 +39,23 @@ class Tables(NamedTuple):
     accumulators: list  # of ndarrays of shape (n_tokens,), float32; inf freezes a row
 
 
-class Progress(NamedTuple):
-    """The blocks trained on so far."""
+class EpochLoss(NamedTuple):
+    """The loss of the targets and their negative samples in an epoch, or in a part of it."""
 
-    loss_curve: list | tuple = ()  # mean loss of a target and its negative samples, of the finished epochs
-    n_blocks: int = 0  # blocks of the unfinished epoch that have been trained on
-    loss: float = 0.0  # summed over the targets of these blocks
+    total: float = 0.0
     n_targets: float = 0.0
 
     @property
-    def mean_loss(self):
-        return self.loss / max(self.n_targets, 1)
+    def mean(self):
+        return self.total / max(self.n_targets, 1)
+
+
+class Progress(NamedTuple):
+    """The blocks trained on so far."""
+
+    losses: list | tuple = ()  # an `EpochLoss` for each finished epoch
+    n_blocks: int = 0  # blocks of the unfinished epoch that have been trained on
+    loss: EpochLoss = EpochLoss()  # of these blocks
 
 
 NO_PROGRESS = Progress()
-
-
-class Schedule(NamedTuple):
-    """The learning rate of each block: it decreases linearly from `first` to zero over `n_blocks`."""
-
-    first: float
-    n_blocks: int
-    start: int = 0  # the block with which training begins

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sk_cbow._merging import Change, Tables, adasum, apply_change, difference, merge
+from sk_cbow._training.rounds import Change, Tables, adasum, apply_change, difference, merge
 
 
 def test_adasum_by_hand():

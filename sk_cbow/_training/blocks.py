@@ -15,13 +15,15 @@ import numpy as np
 
 # The targets of a group share their negative samples, so that all their products are one matrix product.
 TARGETS_PER_GROUP = 64
-NOISE_PER_GROUP = 12
 # Length of a lane, in windows. The ends of a short lane would cut off many contexts.
 WINDOWS_PER_LANE = 12
+# Training is compiled for one of these windows, if documents are shorter than `window`: each program takes seconds and
+# some MB. The smaller ones have lanes of the same length as the windows rounded up to them, and so the same results.
+COMPILED_WINDOWS = np.array([2, 5, 10, *2 ** np.arange(4, 32)])
 # The vectors of a tile take about a megabyte, so that they stay in the cache of a core.
 FLOATS_PER_TILE = 2**18
 # Drawing from a table is one gather; a binary search in the cumulative distribution takes several times as long.
-NOISE_TABLE_SIZE = 2**20
+SAMPLING_TABLE_SIZE = 2**20
 # The document context of a target is a sample of the words of its document in the same span of a lane. A span is cut
 # into chunks. One row of each chunk is sampled, and the targets of a chunk see the samples of a random half of the
 # chunks. Few sampled words per target act as regularization, as in Doc2VecC (Chen, 2017).
@@ -37,7 +39,7 @@ class Blocks(NamedTuple):
 
     token_ids: np.ndarray  # (n_blocks, n_tiles, lane_length, n_lanes) int32, 0 is padding
     sampled_windows: np.ndarray  # (n_blocks, n_tiles) int32, context words on each side; equal within a block
-    noise_ids: np.ndarray  # (n_blocks, n_tiles, n_groups, NOISE_PER_GROUP) int32
+    negative_ids: np.ndarray  # (n_blocks, n_tiles, n_groups, negatives_per_group) int32
     # Used where a context consists of window and document; otherwise zeros, with n_spans = n_chunks = 1. A sampled row
     # is within its chunk, 0..ROWS_PER_CHUNK - 1. A pair is 1 if the first chunk sees the sample of the second, else 0.
     sampled_rows: np.ndarray  # (n_blocks, n_tiles, n_spans, n_chunks) int32
@@ -56,7 +58,7 @@ def keep_probability(token_counts, sample):
     return np.minimum(1, np.sqrt(ratio) + ratio)
 
 
-def noise_probability(token_counts, ns_exponent):
+def negative_probability(token_counts, ns_exponent):
     """Distribution of negative samples, proportional to count ** ns_exponent (Mikolov et al., 2013b)."""
     logarithms = ns_exponent * np.log(token_counts)
     weights = np.exp(logarithms - logarithms.max())  # at most 1, so that nothing overflows
@@ -79,6 +81,39 @@ def default_tile_size(vector_size):
     return 2 ** int(np.clip(round(math.log2(FLOATS_PER_TILE / vector_size)), 6, 12))
 
 
+def make_blocks(corpus, config, counts, n_occurrences):
+    """Make the `BlockMaker` of a corpus.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    config : TrainingConfig
+    counts : ndarray of shape (n_tokens,)
+        How often each token occurs in all documents so far.
+    n_occurrences : int
+        Known tokens of the corpus or, if it is trained on in rounds, of all rounds.
+
+    Returns
+    -------
+    block_maker : BlockMaker
+    """
+    block_size = default_block_size(n_occurrences)
+    if config.batch_size != "auto":
+        block_size = min(config.batch_size, max(block_size, n_occurrences))  # more would be padding
+    return BlockMaker(
+        corpus.rows,
+        corpus.offsets,
+        token_counts=corpus.token_counts,
+        keep_probability=keep_probability(counts, config.sample),
+        negative_probability=negative_probability(counts, config.ns_exponent),
+        negatives_per_group=config.negatives_per_group,
+        window=config.window,
+        document_context=config.document_context,
+        block_size=block_size,
+        tile_size=default_tile_size(config.vector_size),
+    )
+
+
 class BlockMaker:
     """Epochs of training blocks from a corpus of rows.
 
@@ -92,8 +127,10 @@ class BlockMaker:
         How often each token occurs in `rows`.
     keep_probability : ndarray of shape (n_tokens,)
         For each token, the probability that an occurrence of it is used in an epoch.
-    noise_probability : ndarray of shape (n_tokens,)
+    negative_probability : ndarray of shape (n_tokens,)
         The distribution of negative samples.
+    negatives_per_group : int
+        Number of negative samples that a group of about `TARGETS_PER_GROUP` targets shares.
     window : int
         Maximum number of context words on each side of a target.
     document_context : float
@@ -108,12 +145,16 @@ class BlockMaker:
     ----------
     effective_window : int
         The window, or the length of the longest document less 1 if that is smaller.
+    compiled_window : int
+        `effective_window`, rounded up to one of a few sizes if it is smaller than `window`.
     gap : int
         Padding between documents, so that neither a window nor a chunk contains tokens of two documents.
     block_size : int
         Tokens in a block.
     shapes : Blocks
         Shapes of the arrays of one block.
+    n_tokens : int
+        Size of the vocabulary.
     n_blocks : int
         Number of blocks in an epoch.
     """
@@ -125,7 +166,8 @@ class BlockMaker:
         *,
         token_counts,
         keep_probability,
-        noise_probability,
+        negative_probability,
+        negatives_per_group,
         window,
         document_context,
         block_size,
@@ -136,7 +178,8 @@ class BlockMaker:
         max_length = max(block_size, TARGETS_PER_GROUP)
         self.segment_offsets, self.segment_lengths = _cut_documents(document_offsets, max_length)
         self.effective_window = int(min(window, self.segment_lengths.max(initial=2) - 1))
-        shape = n_tiles, lane_length, n_lanes = _block_shape(block_size, tile_size, self.effective_window)
+        self.compiled_window = _round_up_window(self.effective_window, window)
+        shape = n_tiles, lane_length, n_lanes = _block_shape(block_size, tile_size, self.compiled_window)
         rows_per_group = 2 ** round(math.log2(TARGETS_PER_GROUP / n_lanes))
         self.is_shuffled = document_context == 1
         self.has_samples = 0 < document_context < 1
@@ -145,13 +188,14 @@ class BlockMaker:
         self.shapes = Blocks(
             token_ids=shape,
             sampled_windows=(n_tiles,),
-            noise_ids=(n_tiles, lane_length // rows_per_group, NOISE_PER_GROUP),
+            negative_ids=(n_tiles, lane_length // rows_per_group, negatives_per_group),
             sampled_rows=(n_tiles, n_spans, n_chunks),
             chunk_pairs=(n_tiles, n_spans, n_chunks, n_chunks),
         )
         self.block_size = math.prod(shape)
+        self.n_tokens = len(keep_probability)
         self.keep_probability = keep_probability.astype(np.float32)
-        self.noise_cumulative = np.cumsum(noise_probability)
+        self.negative_cumulative = np.cumsum(negative_probability)
         self.n_blocks = self._blocks_per_epoch(token_counts)
 
     def _blocks_per_epoch(self, token_counts):
@@ -175,20 +219,20 @@ class BlockMaker:
         ------
         blocks : Blocks
         """
-        noise_table = self._noise_table(rng)
+        sampling_table = self._sampling_table(rng)
         n_left = n_blocks
         stream = np.empty(0, np.int32)
         for segments in self._shuffled_segments(rng):
             stream = np.concatenate((stream, self._pack(segments, rng)))
             n_full = min(len(stream) // self.block_size, n_left)
             if n_full:
-                yield self._draw(stream[: n_full * self.block_size], noise_table, rng)
+                yield self._draw(stream[: n_full * self.block_size], sampling_table, rng)
                 stream = stream[n_full * self.block_size :]
                 n_left -= n_full
         if n_left:
             rest = np.zeros(n_left * self.block_size, np.int32)
             rest[: len(stream)] = stream
-            yield self._draw(rest, noise_table, rng)
+            yield self._draw(rest, sampling_table, rng)
 
     def _shuffled_segments(self, rng):
         # Of the smallest sufficient type, because there may be very many segments.
@@ -212,21 +256,21 @@ class BlockMaker:
         packed[np.arange(len(rows)) + self.gap * segment] = rows + 1
         return packed
 
-    def _noise_table(self, rng):
+    def _sampling_table(self, rng):
         # Systematic sampling: a token has floor(size * probability) or ceil(size * probability) entries in the table,
         # and on average over the random offsets exactly size * probability, even if that is below 1.
-        last = np.ceil(self.noise_cumulative / self.noise_cumulative[-1] * NOISE_TABLE_SIZE - rng.random())
+        last = np.ceil(self.negative_cumulative / self.negative_cumulative[-1] * SAMPLING_TABLE_SIZE - rng.random())
         n_entries = np.diff(last.astype(np.int64), prepend=0)
         return np.repeat(np.arange(1, len(n_entries) + 1, dtype=np.int32), n_entries)
 
-    def _draw(self, stream, noise_table, rng):
+    def _draw(self, stream, sampling_table, rng):
         n_tiles, lane_length, n_lanes = self.shapes.token_ids
         token_ids = stream.reshape(-1, n_lanes, n_tiles, lane_length).transpose(0, 2, 3, 1)
         n_blocks = len(token_ids)
         sampled_windows = rng.integers(1, self.window, n_blocks, np.int32, endpoint=True)
-        entries = rng.integers(0, len(noise_table), (n_blocks, *self.shapes.noise_ids), np.int32)
+        entries = rng.integers(0, len(sampling_table), (n_blocks, *self.shapes.negative_ids), np.int32)
         sampled_windows = np.minimum(sampled_windows, self.effective_window)[:, None].repeat(n_tiles, 1)
-        return Blocks(token_ids, sampled_windows, noise_table[entries], *self._draw_samples(n_blocks, rng))
+        return Blocks(token_ids, sampled_windows, sampling_table[entries], *self._draw_samples(n_blocks, rng))
 
     def _draw_samples(self, n_blocks, rng):
         shapes = [(n_blocks, *shape) for shape in (self.shapes.sampled_rows, self.shapes.chunk_pairs)]
@@ -236,9 +280,13 @@ class BlockMaker:
         return sampled_rows, (rng.random(shapes[1], np.float32) < CHUNK_RATE).astype(np.int32)
 
 
-def _block_shape(block_size, tile_size, effective_window):
+def _round_up_window(effective_window, window):
+    return int(min(COMPILED_WINDOWS[np.searchsorted(COMPILED_WINDOWS, effective_window)], window))
+
+
+def _block_shape(block_size, tile_size, window):
     """Number of tiles, length of a lane and number of lanes per tile, for a block of at least `block_size` tokens."""
-    lane_length = SPAN * math.ceil(min(WINDOWS_PER_LANE * effective_window, block_size) / SPAN)
+    lane_length = SPAN * math.ceil(min(WINDOWS_PER_LANE * window, block_size) / SPAN)
     n_lanes = math.ceil(block_size / lane_length)
     n_tiles = math.ceil(n_lanes * lane_length / max(tile_size, lane_length))
     return n_tiles, lane_length, math.ceil(n_lanes / n_tiles)

@@ -1,6 +1,7 @@
 """The state of training <-> a file from which the same training can resume."""
 
 import hashlib
+import itertools
 import json
 import os
 import stat
@@ -11,17 +12,17 @@ from typing import NamedTuple
 import numpy as np
 
 from sk_cbow._files import COMPRESSED_SUFFIXES, atomic_write
+from sk_cbow._training.config import EpochLoss, Progress, Tables
 
-TEXTS = ("identity", "rng_state", "progress")
+TEXTS = ("fingerprint", "rng_state", "progress")
 
 
 class SavedTraining(NamedTuple):
-    """The state of training between two blocks."""
+    """Training between two blocks."""
 
     rng_state: dict  # of the random generator, before training
-    progress: tuple  # a `Progress` of _model.py
-    tables: list  # of ndarrays of shape (n_tokens, vector_size), float32
-    accumulators: list  # of ndarrays of shape (n_tokens,), float32
+    progress: Progress
+    tables: Tables
 
 
 def digest(*arrays, texts=()):
@@ -32,6 +33,19 @@ def digest(*arrays, texts=()):
     for text in texts:
         state.update(repr(text).encode(errors="surrogatepass"))
     return state.hexdigest()
+
+
+def fingerprint_of(corpus, config, row_inits, rng_state):
+    """Everything on which the result of a fit depends: name -> number, text or dict of these."""
+    from sk_cbow import __version__
+
+    return {
+        "sk_cbow": __version__,
+        **config._asdict(),
+        "random_state": rng_state,
+        "documents": digest(corpus.rows, corpus.offsets, texts=corpus.vocabulary.rows),
+        "initial vectors": digest(*[array for inits in row_inits for init in inits for array in init]),
+    }
 
 
 def check_checkpoint_path(checkpoint):
@@ -70,14 +84,14 @@ def _mode(path):
         return stat.S_IFREG
 
 
-def write_checkpoint(path, identity, saved):
+def write_checkpoint(path, fingerprint, saved):
     """Write the state of training to a file.
 
     Parameters
     ----------
     path : str or path-like
-    identity : dict
-        Everything that determines the result of training: name -> number, text or dict of these.
+    fingerprint : dict
+        As `fingerprint_of` returns it.
     saved : SavedTraining
 
     Raises
@@ -85,10 +99,10 @@ def write_checkpoint(path, identity, saved):
     OSError
         If the file cannot be written; the message has a remedy.
     """
-    texts = dict(zip(TEXTS, map(json.dumps, (identity, saved.rng_state, saved.progress)), strict=True))
+    texts = dict(zip(TEXTS, map(json.dumps, (fingerprint, saved.rng_state, saved.progress)), strict=True))
     arrays = {name: np.array(text) for name, text in texts.items()}
-    arrays |= {f"table {index}": table for index, table in enumerate(saved.tables)}
-    arrays |= {f"accumulator {index}": values for index, values in enumerate(saved.accumulators)}
+    arrays |= {f"table {index}": vectors for index, vectors in enumerate(saved.tables.vectors)}
+    arrays |= {f"accumulator {index}": values for index, values in enumerate(saved.tables.accumulators)}
     try:
         with atomic_write(path) as file:
             np.savez(file, **arrays)
@@ -100,13 +114,13 @@ def write_checkpoint(path, identity, saved):
         ) from error
 
 
-def read_checkpoint(path, identity, n_tables, table_shape):
+def read_checkpoint(path, fingerprint, n_tables, table_shape):
     """Read the state of training from a file.
 
     Parameters
     ----------
     path : str or path-like
-    identity : dict
+    fingerprint : dict
         As in `write_checkpoint`.
     n_tables : int
     table_shape : tuple
@@ -121,13 +135,13 @@ def read_checkpoint(path, identity, n_tables, table_shape):
     FileNotFoundError
         If there is no file.
     ValueError
-        If the file is not a checkpoint, is damaged, or has another identity.
+        If the file is not a checkpoint, is damaged, or has another fingerprint.
     """
     with open(path, "rb") as file:
         try:
             archive = zipfile.ZipFile(file)
-            found = _read_text(archive, "identity")
-            different = [name for name in identity | found if found.get(name) != identity.get(name)]
+            found = _read_text(archive, "fingerprint")
+            different = [name for name in fingerprint | found if found.get(name) != fingerprint.get(name)]
             if not different:
                 return _read_training(archive, n_tables, table_shape)
         except MemoryError:
@@ -149,11 +163,12 @@ def _read_training(archive, n_tables, table_shape):
         raise ValueError(f"the entries are {archive.namelist()}")
     rng_state, progress = _read_text(archive, "rng_state"), _read_text(archive, "progress")
     np.random.default_rng(0).bit_generator.state = rng_state  # raises if it is not a state
-    loss_curve, n_blocks, loss, n_targets = progress
-    if not all(isinstance(value, (int, float)) for value in (*loss_curve, n_blocks, loss, n_targets)):
+    losses, n_blocks, loss = progress
+    progress = Progress([EpochLoss(*finished) for finished in losses], n_blocks, EpochLoss(*loss))
+    if not all(isinstance(value, (int, float)) for value in (n_blocks, *itertools.chain(*progress.losses, loss))):
         raise ValueError(f"the progress is {progress}")
     arrays = [_read_array(archive, name, np.float32, shape) for name, shape in shapes.items()]
-    return SavedTraining(rng_state, tuple(progress), arrays[:n_tables], arrays[n_tables:])
+    return SavedTraining(rng_state, progress, Tables(arrays[:n_tables], arrays[n_tables:]))
 
 
 def _read_text(archive, name):
