@@ -37,6 +37,7 @@ from sk_cbow._training.checkpoint import check_checkpoint_path, remove_checkpoin
 from sk_cbow._training.config import Tables, TrainingConfig
 from sk_cbow._training.initial import as_mapping, given_rows
 from sk_cbow._training.local import train_locally
+from sk_cbow._version import __version__
 from sk_cbow._vocabulary import (
     encode_documents,
     pack_vocabulary,
@@ -615,8 +616,6 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return self._pooling.width
 
     def __getstate__(self):
-        from sk_cbow import __version__
-
         with consistent():
             state = checked(super().__getstate__())
         return pack_vocabulary(state) | {"_sk_cbow_version": __version__}
@@ -625,8 +624,6 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         state = dict(state) if isinstance(state, dict) else {}
         version = state.pop("_sk_cbow_version", None)
         if not str(version).startswith(READABLE_VERSIONS):
-            from sk_cbow import __version__
-
             raise ValueError(
                 f"this {type(self).__name__} was saved by sk_cbow {version or 'before 0.1'}, which sk_cbow "
                 f"{__version__} cannot read: load it with the version that saved it, or fit again"

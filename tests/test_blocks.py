@@ -15,7 +15,9 @@ from sk_cbow._training.blocks import (
 WINDOW = 3
 
 
-def blocks_of(documents, *, keep=1.0, n_tokens=None, block_size=128, noise=None, document_context=0):
+def blocks_of(
+    documents, *, keep=1.0, n_tokens=None, block_size=128, probability=None, document_context=0, window=WINDOW
+):
     """A maker of blocks in which the documents' integers are the token ids."""
     rows = np.concatenate(documents).astype(np.int32) - 1
     offsets = np.cumsum([0, *map(len, documents)])
@@ -25,8 +27,8 @@ def blocks_of(documents, *, keep=1.0, n_tokens=None, block_size=128, noise=None,
         offsets,
         token_counts=np.bincount(rows, minlength=n_tokens),
         keep_probability=np.full(n_tokens, keep),
-        negative_probability=np.full(n_tokens, 1 / n_tokens) if noise is None else noise,
-        window=WINDOW,
+        negative_probability=np.full(n_tokens, 1 / n_tokens) if probability is None else probability,
+        window=window,
         document_context=document_context,
         block_size=block_size,
         tile_size=2048,
@@ -64,7 +66,7 @@ def test_keep_probability_is_that_of_word2vec():
 
 
 @pytest.mark.parametrize("ns_exponent", [0.75, 0, 1, -0.5])
-def test_noise_distribution(ns_exponent):
+def test_distribution_of_negative_samples(ns_exponent):
     counts = np.array([16, 8, 1])
     weights = counts.astype(float) ** ns_exponent
     expected = weights / weights.sum()
@@ -170,9 +172,9 @@ def test_sampled_windows_are_uniform_from_one_to_window():
     np.testing.assert_allclose(share[1:], 1 / WINDOW, atol=0.05)
 
 
-def test_negative_samples_follow_the_noise_distribution_and_are_never_padding():
+def test_negative_samples_follow_their_distribution_and_are_never_padding():
     probability = np.array([0.5, 0.3, 0.15, 0.05])
-    _, _, negative_ids = one_epoch(blocks_of(np.tile([1, 2, 3, 4], (4000, 5)), noise=probability))
+    _, _, negative_ids = one_epoch(blocks_of(np.tile([1, 2, 3, 4], (4000, 5)), probability=probability))
     share = np.bincount(negative_ids.ravel(), minlength=5) / negative_ids.size
     assert share[0] == 0
     np.testing.assert_allclose(share[1:], probability, atol=0.01)
@@ -181,7 +183,7 @@ def test_negative_samples_follow_the_noise_distribution_and_are_never_padding():
 @pytest.mark.slow
 def test_negative_samples_include_tokens_rarer_than_one_entry_of_the_table():
     n_tokens = 2**21
-    maker = blocks_of([[1, 2]], n_tokens=n_tokens, noise=np.full(n_tokens, 1 / n_tokens))
+    maker = blocks_of([[1, 2]], n_tokens=n_tokens, probability=np.full(n_tokens, 1 / n_tokens))
     tables = [maker._sampling_table(np.random.default_rng(seed)) for seed in range(8)]
     assert {len(table) for table in tables} == {2**20}
     assert len(np.unique(np.concatenate(tables))) == n_tokens

@@ -1,5 +1,6 @@
 import errno
 import io
+import json
 import os
 import pickle
 import resource
@@ -13,8 +14,10 @@ import keras
 import numpy as np
 import pytest
 
-from sk_cbow import CBOWVectorizer, _model
+from sk_cbow import CBOWVectorizer
+from sk_cbow._training import loop
 from sk_cbow._training.checkpoint import SavedTraining, read_checkpoint, write_checkpoint
+from sk_cbow._training.config import EpochLoss, Progress, Tables
 
 DOCUMENTS = [[f"w{number}" for number in np.random.default_rng(seed).zipf(1.5, 40) % 50] for seed in range(200)]
 SMALL = {"vector_size": 8, "epochs": 4, "batch_size": 256, "sample": 0, "random_state": 0}
@@ -37,7 +40,7 @@ class Interrupt(keras.callbacks.Callback):
 
 @pytest.fixture
 def always_save(monkeypatch):
-    monkeypatch.setattr(_model, "SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_SAVES", 0)
     monkeypatch.setattr("sk_cbow._training.blocks.TOKENS_AT_A_TIME", 1024)  # some blocks at a time, not all of an epoch
 
 
@@ -76,8 +79,9 @@ import os, signal, sys
 import keras
 sys.path.insert(0, sys.argv[1])
 from test_checkpoint import DOCUMENTS, SMALL
-from sk_cbow import CBOWVectorizer, _blocks, _model
-_model.SECONDS_BETWEEN_SAVES, _blocks.TOKENS_AT_A_TIME = 0, 1024
+from sk_cbow import CBOWVectorizer
+from sk_cbow._training import blocks, loop
+loop.SECONDS_BETWEEN_SAVES, blocks.TOKENS_AT_A_TIME = 0, 1024
 def kill(batch, logs):
     if logs["loss"] < float(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -98,13 +102,13 @@ def test_without_a_random_state_a_fit_resumes_with_its_own(tmp_path, always_save
     path = tmp_path / "training"
     interrupted(path, random_state=None)
     with np.load(path) as saved:
-        losses, table = saved["progress"].item(), saved["table 0"]
+        losses, table = json.loads(saved["progress"].item())[0], saved["table 0"]
     observer = Interrupt()
     resumed = CBOWVectorizer(**SMALL | {"random_state": None}, checkpoint=path, callbacks=lambda: [observer]).fit(
         DOCUMENTS
     )
     assert observer.begun == [2, 3]
-    assert all(str(loss) in losses for loss in resumed.loss_curve_[:2])
+    assert resumed.loss_curve_[:2] == [total / n_targets for total, n_targets in losses]
     assert resumed.embeddings_.shape == table.shape
 
 
@@ -225,7 +229,7 @@ def test_a_checkpoint_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path)
     assert os.listdir(tmp_path) == []
 
 
-IDENTITY = {"sk_cbow": "0.1", "window": 5, "random_state": None}
+FINGERPRINT = {"sk_cbow": "0.1", "window": 5, "random_state": None}
 NOT_A_CHECKPOINT = "training' is not a checkpoint of sk_cbow, or it is damaged: delete it, or pass another path"
 
 
@@ -235,22 +239,23 @@ def saved(tmp_path):
     rng = np.random.default_rng(0)
     tables = [rng.normal(size=(3, 2)).astype(np.float32) for _ in range(2)]
     accumulators = [rng.uniform(size=3).astype(np.float32) for _ in range(2)]
-    saved = SavedTraining(rng.bit_generator.state, ([0.5, 0.25], 3, 1.5, 20.0), tables, accumulators)
-    write_checkpoint(tmp_path / "training", IDENTITY, saved)
+    progress = Progress([EpochLoss(0.5, 2.0), EpochLoss(0.25, 2.0)], 3, EpochLoss(1.5, 20.0))
+    saved = SavedTraining(rng.bit_generator.state, progress, Tables(tables, accumulators))
+    write_checkpoint(tmp_path / "training", FINGERPRINT, saved)
     return str(tmp_path / "training"), saved
 
 
 def assert_equal(found, saved):
     assert found[:2] == saved[:2]
-    for arrays, expected in zip(found[2:], saved[2:], strict=True):
+    for arrays, expected in zip(found.tables, saved.tables, strict=True):
         np.testing.assert_array_equal(arrays, expected)
 
 
 def test_what_is_saved_is_read(saved):
     path, saved = saved
-    assert_equal(read_checkpoint(path, IDENTITY, 2, (3, 2)), saved)
+    assert_equal(read_checkpoint(path, FINGERPRINT, 2, (3, 2)), saved)
     with pytest.raises(ValueError, match="training' is of another fit, with another window: fit as before to resume"):
-        read_checkpoint(path, IDENTITY | {"window": 3}, 1, (30, 2))
+        read_checkpoint(path, FINGERPRINT | {"window": 3}, 1, (30, 2))
 
 
 def test_a_changed_byte_is_harmless_or_an_error(saved):
@@ -263,7 +268,7 @@ def test_a_changed_byte_is_harmless_or_an_error(saved):
             file.seek(position)
             file.write(bytes([intact[position] ^ flip]))
             try:
-                assert_equal(read_checkpoint(path, IDENTITY, 2, (3, 2)), saved)
+                assert_equal(read_checkpoint(path, FINGERPRINT, 2, (3, 2)), saved)
             except ValueError as error:
                 n_errors += NOT_A_CHECKPOINT in str(error)
             file.seek(position)
@@ -290,13 +295,13 @@ def rewritten(path, change, save=np.savez):
         lambda arrays: arrays.update({"table 0": np.asfortranarray(arrays["table 0"])}),
         lambda arrays: arrays.update({"table 0": arrays["table 0"].astype(np.float64)}),
         lambda arrays: arrays.update({"accumulator 0": np.arange(3)}),
-        lambda arrays: arrays.update(identity=np.array("[1]")),
-        lambda arrays: arrays.update(identity=np.array("[" * 100_000)),
-        lambda arrays: arrays.update(identity=np.array(["{}"])),
-        lambda arrays: arrays.update(identity=np.array(1)),
+        lambda arrays: arrays.update(fingerprint=np.array("[1]")),
+        lambda arrays: arrays.update(fingerprint=np.array("[" * 100_000)),
+        lambda arrays: arrays.update(fingerprint=np.array(["{}"])),
+        lambda arrays: arrays.update(fingerprint=np.array(1)),
         lambda arrays: arrays.update(rng_state=np.array("[]")),
         lambda arrays: arrays.update(rng_state=np.array('{"bit_generator": "PCG64", "state": {"state": 1e5}}')),
-        lambda arrays: arrays.update(progress=np.array('[[], 1, "2", 3]')),
+        lambda arrays: arrays.update(progress=np.array('[[], 1, ["2", 3]]')),
         lambda arrays: arrays.update(progress=np.array("[[], 1]")),
     ],
     ids=range(16),
@@ -304,10 +309,10 @@ def rewritten(path, change, save=np.savez):
 def test_other_contents_are_an_error(saved, change):
     path, _ = saved
     rewritten(path, lambda arrays: None)
-    read_checkpoint(path, IDENTITY, 2, (3, 2))
+    read_checkpoint(path, FINGERPRINT, 2, (3, 2))
     rewritten(path, change)
     with pytest.raises(ValueError, match=NOT_A_CHECKPOINT):
-        read_checkpoint(path, IDENTITY, 2, (3, 2))
+        read_checkpoint(path, FINGERPRINT, 2, (3, 2))
 
 
 def test_other_files_are_an_error(saved):
@@ -320,10 +325,10 @@ def test_other_files_are_an_error(saved):
             copy.writestr("table 0.npy", archive.read("table 1.npy"))
     npy = io.BytesIO()
     np.save(npy, np.ones(3))
-    for content in (b"", b"hello", npy.getvalue(), pickle.dumps(IDENTITY), duplicate.read_bytes()):
+    for content in (b"", b"hello", npy.getvalue(), pickle.dumps(FINGERPRINT), duplicate.read_bytes()):
         Path(path).write_bytes(content)
         with pytest.raises(ValueError, match=NOT_A_CHECKPOINT):
-            read_checkpoint(path, IDENTITY, 2, (3, 2))
+            read_checkpoint(path, FINGERPRINT, 2, (3, 2))
 
 
 @pytest.mark.parametrize("save", [np.savez_compressed, np.savez])
@@ -331,14 +336,14 @@ def test_a_small_file_needs_little_memory(saved, save):
     path, _ = saved
     header = {"descr": "<U250000000", "fortran_order": False, "shape": ()}  # a gigabyte, of which there is nothing
     if save is np.savez_compressed:
-        rewritten(path, lambda arrays: arrays.update(identity=np.array(" " * 2**22 + "{}")), save)
+        rewritten(path, lambda arrays: arrays.update(fingerprint=np.array(" " * 2**22 + "{}")), save)
     else:
-        with zipfile.ZipFile(path, "w") as archive, archive.open("identity.npy", "w") as entry:
+        with zipfile.ZipFile(path, "w") as archive, archive.open("fingerprint.npy", "w") as entry:
             np.lib.format.write_array_header_1_0(entry, header)
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=NOT_A_CHECKPOINT):
-            read_checkpoint(path, IDENTITY, 2, (3, 2))
+            read_checkpoint(path, FINGERPRINT, 2, (3, 2))
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()

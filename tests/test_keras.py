@@ -43,7 +43,7 @@ def test_cbow_model_of_a_vectorizer_without_document_context_gives_the_textbook_
     outputs = model(examples)
     expected = textbook_products(table, table, *examples)
     np.testing.assert_allclose(outputs["word_product"], expected[0], atol=1e-5)
-    np.testing.assert_allclose(outputs["noise_products"], expected[1], atol=1e-5)
+    np.testing.assert_allclose(outputs["negative_products"], expected[1], atol=1e-5)
     assert [tensor.name for tensor in model.inputs] == ["word_index", "context", "negative_samples"]
     assert [type(layer) for layer in model.layers if layer.weights] == [keras.layers.Embedding]
 
@@ -58,7 +58,7 @@ def test_cbow_model_of_a_vectorizer_with_two_tables(fitted_with_two_tables):
     tables = [with_padding(table) for table in (vectorizer.context_embeddings_, vectorizer.target_embeddings_)]
     expected = textbook_products(*tables, *examples)
     np.testing.assert_allclose(outputs["word_product"], expected[0], atol=1e-5)
-    np.testing.assert_allclose(outputs["noise_products"], expected[1], atol=1e-5)
+    np.testing.assert_allclose(outputs["negative_products"], expected[1], atol=1e-5)
 
 
 @pytest.mark.slow
@@ -69,13 +69,13 @@ def test_cbow_model_with_a_document_context_by_hand(two_topics, small, document_
     assert [tensor.name for tensor in model.inputs] == ["word_index", "context", "negative_samples", "document"]
     context = [[1, 2, *[0] * 8], [0] * 10, [3, *[0] * 9]]
     document = [[4, 5, 0], [6, 0, 0], [0, 0, 0]]
-    noise = [[7, 8, 9, 10, 11]] * 3
-    predicted = model.predict([np.array(ids) for ids in ([[12]] * 3, context, noise, document)], verbose=0)
+    negatives = [[7, 8, 9, 10, 11]] * 3
+    predicted = model.predict([np.array(ids) for ids in ([[12]] * 3, context, negatives, document)], verbose=0)
     vectors = np.concatenate((np.zeros((1, 8)), vectorizer.embeddings_))
     s = document_context
     hidden = [(1 - s) * vectors[[1, 2]].mean(axis=0) + s * vectors[[4, 5]].mean(axis=0), vectors[6], vectors[3]]
     np.testing.assert_allclose(predicted["word_product"][:, 0], hidden @ vectors[12], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(predicted["noise_products"], hidden @ vectors[7:12].T, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(predicted["negative_products"], hidden @ vectors[7:12].T, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_cbow_model_from_sizes_has_small_random_weights(shared, names):
         (table,) = layer.get_weights()
         assert table.shape == (31, 4)
         assert 0.1 < abs(table).max() <= 0.125
-    assert model(examples_of(30, 2, 3))["noise_products"].shape == (7, 3)
+    assert model(examples_of(30, 2, 3))["negative_products"].shape == (7, 3)
 
 
 def test_cbow_model_from_sizes_and_weights():
@@ -117,7 +117,7 @@ def test_cbow_model_from_sizes_and_weights():
         outputs = cbow_model(**SIZES, shared_embedding=shared, weights=weights)(examples)
         context_table, target_table = (with_padding(tables[0]), with_padding(tables[0 if shared else 1]))
         expected = textbook_products(context_table, target_table, *examples)
-        np.testing.assert_allclose(outputs["noise_products"], expected[1], atol=1e-5)
+        np.testing.assert_allclose(outputs["negative_products"], expected[1], atol=1e-5)
 
 
 @pytest.mark.slow
@@ -130,10 +130,10 @@ def test_cbow_model_learns_when_the_user_trains_it():
     negative_samples = rng.integers(1, 31, (2000, 3))
     model = cbow_model(**SIZES, shared_embedding=False)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.02), {"word_product": loss, "noise_products": loss})
+    model.compile(keras.optimizers.Adam(0.02), {"word_product": loss, "negative_products": loss})
     history = model.fit(
         [word_index, context, negative_samples],
-        {"word_product": np.ones((2000, 1)), "noise_products": np.zeros((2000, 3))},
+        {"word_product": np.ones((2000, 1)), "negative_products": np.zeros((2000, 3))},
         epochs=5,
         verbose=0,
     )

@@ -1,5 +1,4 @@
 import ast
-import graphlib
 import inspect
 import pickle
 import re
@@ -7,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from importlinter.cli import lint_imports
 
 import sk_cbow
 from sk_cbow import CBOWVectorizer, WordVectors, datasets, evaluation, keras, word2vec_format
@@ -14,7 +14,6 @@ from sk_cbow.dask import DaskCBOWVectorizer
 
 README = Path(__file__).parent.parent / "README.md"
 EXAMPLES = sorted((README.parent / "docs").glob("e*/*.py"))  # examples and explanations
-SOURCES = sorted(Path(sk_cbow.__file__).parent.glob("*.py"))
 
 
 def test_public_names():
@@ -54,11 +53,10 @@ def test_every_public_name_has_an_example_and_is_in_the_reference(public):
     assert re.search(rf"\b{public.__name__}\b", "".join(page.read_text() for page in reference))
 
 
-def test_only_the_model_and_the_keras_objects_import_tensorflow():
-    pattern = re.compile(r"^(\s*)(?:import|from) (?:tensorflow|keras)\b", re.M)
-    importers = {path.name: pattern.findall(path.read_text()) for path in SOURCES if pattern.search(path.read_text())}
-    assert importers.keys() == {"_model.py", "keras.py"}
-    assert "" not in importers["keras.py"]  # on use only
+def test_imports_have_a_direction_and_only_training_imports_tensorflow(capsys):
+    """The contracts are in pyproject.toml."""
+    exit_status = lint_imports(str(README.parent / "pyproject.toml"), no_cache=True)
+    assert exit_status == 0, capsys.readouterr().out
 
 
 def test_without_tensorflow_the_error_names_the_remedy(in_a_fresh_process, fitted, tmp_path):
@@ -86,13 +84,6 @@ for call in (
     assert len(messages) == 4
     for message in messages:
         assert re.fullmatch("sk_cbow.* Keras on TensorFlow, which is missing: pip install tensorflow", message)
-
-
-def test_imports_have_no_cycle():
-    pattern = re.compile(r"^\s*(?:import|from) sk_cbow\.(\w+)", re.M)
-    imported = {path.stem: set(pattern.findall(path.read_text())) for path in SOURCES}
-    order = list(graphlib.TopologicalSorter(imported).static_order())  # a cycle is an error
-    assert order.index("_vocabulary") < order.index("_vectorizer") < order.index("dask")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -12,8 +12,7 @@ import pytest
 import skops.io
 from sklearn.feature_extraction.text import CountVectorizer
 
-import sk_cbow
-from sk_cbow import CBOWVectorizer
+from sk_cbow import CBOWVectorizer, _vectorizer
 
 DUMP = {
     "pickle": lambda vectorizer, path: path.write_bytes(pickle.dumps(vectorizer)),
@@ -128,7 +127,7 @@ def test_a_pickle_contains_little_more_than_embeddings_and_tokens():
 @pytest.mark.parametrize("version", ["0.1.0", "0.1.7.dev0"])
 def test_a_pickle_of_the_same_minor_version_is_read(version, fitted, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(sk_cbow, "__version__", version)
+        patch.setattr(_vectorizer, "__version__", version)
         saved = pickle.dumps(fitted)
     assert pickle.loads(saved).vocabulary_ == fitted.vocabulary_
 
@@ -136,7 +135,7 @@ def test_a_pickle_of_the_same_minor_version_is_read(version, fitted, monkeypatch
 @pytest.mark.parametrize("version", ["0.0.9", "0.10.0", "1.0.0"])
 def test_a_pickle_of_another_minor_version_is_an_error(version, fitted, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(sk_cbow, "__version__", version)
+        patch.setattr(_vectorizer, "__version__", version)
         saved = pickle.dumps(fitted)
     with pytest.raises(ValueError, match=rf"saved by sk_cbow {version}, which sk_cbow .* cannot read: load it with"):
         pickle.loads(saved)

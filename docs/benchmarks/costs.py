@@ -81,18 +81,22 @@ def measured(setting):
 def run(corpus, is_long, tokens, vocabulary, vector_size, window):
     from engines import begin_peak, memory, read, timed
 
-    import sk_cbow._model
-    import sk_cbow._vectorizer
     from sk_cbow import CBOWVectorizer
 
     seconds = {}
-    sk_cbow._vectorizer.read_corpus = timed(sk_cbow._vectorizer.read_corpus, seconds, "reading")
-    sk_cbow._model.train = timed(sk_cbow._model.train, seconds, "training")
+
+    class TimedVectorizer(CBOWVectorizer):
+        def _read(self, *arguments):
+            return timed(super()._read, seconds, "reading")(*arguments)
+
+        def _train(self, *arguments):
+            return timed(super()._train, seconds, "training")(*arguments)
+
     CBOWVectorizer(8, sample=0, epochs=1).fit([["a", "b"]] * 9)
     documents = read(corpus)[0] if corpus else ZipfText(tokens, vocabulary)
     n_words = sum(map(len, documents)) if corpus else tokens
     parameters = {"window": window, "min_count": 5 if corpus else 1, "epochs": 1, "random_state": 0}
-    vectorizer = CBOWVectorizer(vector_size, **parameters)
+    vectorizer = TimedVectorizer(vector_size, **parameters)
     before = begin_peak()
     vectorizer.fit(documents)
     peak = memory("VmHWM") - before

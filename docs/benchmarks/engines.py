@@ -21,7 +21,6 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,20 +64,19 @@ def parsed(value):
 def train_sk_cbow(documents, seed, offset=None, **options):
     seconds = {}
     start = time.perf_counter()
-    import sk_cbow._model
     from sk_cbow import CBOWVectorizer
 
     seconds["import"] = time.perf_counter() - start
-    model = sk_cbow._model
-    functions = model.ModelConfig, model.train
-    model.ModelConfig = partial(model.ModelConfig, offset=offset)
-    model.train = timed(model.train, seconds, "training")
-    vectorizer = CBOWVectorizer(random_state=seed, **options)
+
+    class TimedVectorizer(CBOWVectorizer):
+        def _train(self, corpus, config, *arguments):
+            return timed(super()._train, seconds, "training")(corpus, config._replace(offset=offset), *arguments)
+
+    vectorizer = TimedVectorizer(random_state=seed, **options)
     clone(vectorizer).set_params(epochs=1).fit(documents)
     first_epoch = seconds["training"]
     timed(vectorizer.fit, seconds, "fit")(documents)
     seconds["compilation"] = first_epoch - seconds["training"] / vectorizer.epochs
-    model.ModelConfig, model.train = functions
     return Trained(vectorizer.transform, seconds, vectorizer.vocabulary_, vectorizer.embeddings_, vectorizer.epochs)
 
 

@@ -96,7 +96,7 @@ print(f"{n_tokens} tokens, {len(vocabulary)} words in the vocabulary")
 frequency = np.array([counts[token] for token in vocabulary]) / n_tokens
 keep_probability = np.minimum(1, np.sqrt(1e-3 / frequency) + 1e-3 / frequency)
 keep_probability = np.concatenate([[1], keep_probability])  # 1 for id 0
-noise_probability = frequency**0.75 / (frequency**0.75).sum()
+negative_probability = frequency**0.75 / (frequency**0.75).sum()
 offsets = np.array([d for d in range(-WINDOW, WINDOW + 1) if d != 0])
 
 
@@ -108,7 +108,7 @@ def examples(rng):
     window = rng.integers(1, WINDOW, (len(positions), 1), endpoint=True)
     context[np.abs(offsets) > window] = 0
     negative_samples = 1 + rng.choice(
-        len(vocabulary), (len(positions), NEGATIVE), p=noise_probability
+        len(vocabulary), (len(positions), NEGATIVE), p=negative_probability
     )
     has_context = context.any(axis=1)
     inputs = kept[positions][:, None], context, negative_samples
@@ -202,7 +202,7 @@ vectorizer.fit(documents)
 
 library_model = cbow_model(vectorizer)
 outputs = library_model.predict(inputs, verbose=0)
-expected = np.hstack([outputs["word_product"], outputs["noise_products"]])
+expected = np.hstack([outputs["word_product"], outputs["negative_products"]])
 
 model.set_weights(library_model.get_weights())
 products = model.predict(inputs, verbose=0)

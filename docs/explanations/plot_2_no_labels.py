@@ -47,11 +47,11 @@ held_out, pairs = np.split(pairs, [len(pairs) // 10])
 print(f"{len(pairs)} pairs for training, {len(vocabulary)} words")
 print(*(f"{vocabulary[left]}/{vocabulary[right]}" for left, right in pairs[:5]))
 
-noise_probability = counts**0.75 / (counts**0.75).sum()
+negative_probability = counts**0.75 / (counts**0.75).sum()
 
 
 def random_pairs(n):
-    return rng.choice(len(vocabulary), (n, 2), p=noise_probability)
+    return rng.choice(len(vocabulary), (n, 2), p=negative_probability)
 
 
 random_words = random_pairs(len(held_out))

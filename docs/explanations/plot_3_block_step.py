@@ -46,7 +46,7 @@ def block_maker(**options):
         np.concatenate(([0], np.cumsum(lengths))),
         token_counts=lengths,
         keep_probability=np.ones(16),
-        noise_probability=np.full(16, 1 / 16),
+        negative_probability=np.full(16, 1 / 16),
         block_size=512,
         tile_size=256,
         **options,
@@ -57,11 +57,11 @@ maker = block_maker(window=2, document_context=0)
 blocks = next(maker.epoch(maker.n_blocks, np.random.default_rng(0)))
 tiles = blocks.token_ids[0]  # (n_tiles, lane_length, n_lanes)
 n_tiles, lane_length, n_lanes = tiles.shape
-_, n_groups, noise_per_group = maker.shapes.noise_ids
+_, n_groups, negatives_per_group = maker.shapes.negative_ids
 targets_per_group = n_lanes * lane_length // n_groups
 print(f"{n_tiles} tiles of {n_lanes} lanes of {lane_length} positions")
 print(f"{n_groups} groups per tile, {targets_per_group} positions per group")
-print(f"{noise_per_group} negative samples per group")
+print(f"{negatives_per_group} negative samples per group")
 
 # %%
 # A cell is a position, a colour is a document, and white is padding.
@@ -77,7 +77,7 @@ print(f"{noise_per_group} negative samples per group")
 # sphinx_gallery_start_ignore
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-from sk_cbow._training.blocks import NOISE_PER_GROUP
+from sk_cbow._training.config import NEGATIVES_PER_GROUP
 
 # Positions in the first lane, near the end of a document
 EXCERPT, TARGET = slice(8, 24), 10
@@ -96,7 +96,7 @@ def draw_block(tiles, n_groups):
     for index, tile in enumerate(tiles):
         draw_tile(top, tile, -index * (n_lanes + 1), f"tile {index + 1}")
     draw_shifts(middle, tiles[0][EXCERPT, 0])
-    draw_noise(bottom, tiles[0], n_groups)
+    draw_negatives(bottom, tiles[0], n_groups)
     for axes, title, left, right in [
         (
             top,
@@ -154,7 +154,7 @@ def draw_shifts(axes, token_ids):
     axes.text(TARGET + 0.5, -5.25, label, ha="center", va="top")
 
 
-def draw_noise(axes, tile, n_groups):
+def draw_negatives(axes, tile, n_groups):
     lane_length, n_lanes = tile.shape
     draw_tile(axes, tile, 0, "tile 1")
     centre, y = lane_length / 2, -n_lanes - 1.2
@@ -165,8 +165,8 @@ def draw_noise(axes, tile, n_groups):
         if position % (4 * n_groups) == 0:
             ends = (position + 0.5, -n_lanes + 0.1), (centre, y + 0.1)
             axes.add_patch(ConnectionPatch(*ends, "data", "data", color="0.6"))
-    left = centre - NOISE_PER_GROUP / 2
-    for index in range(NOISE_PER_GROUP):
+    left = centre - NEGATIVES_PER_GROUP / 2
+    for index in range(NEGATIVES_PER_GROUP):
         cell = Rectangle(
             (left + index, y), 1, -0.9, facecolor="0.85", edgecolor="0.4"
         )
@@ -174,13 +174,13 @@ def draw_noise(axes, tile, n_groups):
     axes.text(
         left - 1,
         y - 0.45,
-        f"{NOISE_PER_GROUP} negative samples",
+        f"{NEGATIVES_PER_GROUP} negative samples",
         ha="right",
         va="center",
     )
     n_positions = lane_length // n_groups * n_lanes
     label = f"times {n_positions} positions (•: tokens): one matrix product"
-    axes.text(left + NOISE_PER_GROUP + 1, y - 0.45, label, va="center")
+    axes.text(left + NEGATIVES_PER_GROUP + 1, y - 0.45, label, va="center")
 
 
 # sphinx_gallery_end_ignore
@@ -262,30 +262,34 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def loss_and_gradient(table, token_ids, window, noise_ids, k, divide=True):
+def loss_and_gradient(table, token_ids, window, negative_ids, k, divide=True):
     """Loss of a lane and its gradient; `divide` is explained below."""
     is_token = (token_ids != 0).astype(float)[:, None]
     vectors = table[token_ids]  # (n_positions, vector_size)
-    noise_vectors = table[noise_ids]  # (n_noise, vector_size)
+    negative_vectors = table[negative_ids]  # (n_negatives, vector_size)
     n_context = shift_sum(is_token, window)
     is_target = is_token * (n_context > 0)
     one_over_n = 1 / np.maximum(n_context, 1)
     hidden = is_target * shift_sum(vectors, window) * one_over_n
 
     logit = (hidden * vectors).sum(axis=1, keepdims=True) - np.log(k)
-    noise_logit = hidden @ noise_vectors.T - np.log(k)  # (n_positions, n_noise)
-    weight = k / len(noise_ids) * is_target * (token_ids[:, None] != noise_ids)
+    negative_logit = hidden @ negative_vectors.T - np.log(
+        k
+    )  # (n_positions, n_negatives)
+    weight = (
+        k / len(negative_ids) * is_target * (token_ids[:, None] != negative_ids)
+    )
     loss = (is_target * np.logaddexp(0, -logit)).sum()
-    loss += (weight * np.logaddexp(0, noise_logit)).sum()
+    loss += (weight * np.logaddexp(0, negative_logit)).sum()
 
     error = is_target * (sigmoid(logit) - 1)
-    noise_error = weight * sigmoid(noise_logit)
-    hidden_gradient = error * vectors + noise_error @ noise_vectors
+    negative_error = weight * sigmoid(negative_logit)
+    hidden_gradient = error * vectors + negative_error @ negative_vectors
     factor = is_target * (one_over_n if divide else 1)
     context_gradient = is_token * shift_sum(hidden_gradient * factor, window)
     gradient = np.zeros_like(table)
     np.add.at(gradient, token_ids, error * hidden + context_gradient)
-    np.add.at(gradient, noise_ids, noise_error.T @ hidden)
+    np.add.at(gradient, negative_ids, negative_error.T @ hidden)
     return loss, gradient
 
 
@@ -298,7 +302,7 @@ table[0] = 0  # padding
 arguments = {
     "token_ids": np.array([0, 0, 1, 2, 3, 1, 4, 0, 0, 5, 6, 2, 0, 0]),
     "window": 2,
-    "noise_ids": np.array([1, 4, 6]),
+    "negative_ids": np.array([1, 4, 6]),
     "k": 5,
 }
 

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sk_cbow._training.config import NEGATIVES_PER_GROUP
+
 # The targets of a group share their negative samples, so that all their products are one matrix product.
 TARGETS_PER_GROUP = 64
 # Length of a lane, in windows. The ends of a short lane would cut off many contexts.
@@ -167,7 +169,7 @@ class BlockMaker:
         token_counts,
         keep_probability,
         negative_probability,
-        negatives_per_group,
+        negatives_per_group=NEGATIVES_PER_GROUP,
         window,
         document_context,
         block_size,

@@ -13,6 +13,7 @@ import numpy as np
 
 from sk_cbow._files import COMPRESSED_SUFFIXES, atomic_write
 from sk_cbow._training.config import EpochLoss, Progress, Tables
+from sk_cbow._version import __version__
 
 TEXTS = ("fingerprint", "rng_state", "progress")
 
@@ -37,8 +38,6 @@ def digest(*arrays, texts=()):
 
 def fingerprint_of(corpus, config, row_inits, rng_state):
     """Everything on which the result of a fit depends: name -> number, text or dict of these."""
-    from sk_cbow import __version__
-
     return {
         "sk_cbow": __version__,
         **config._asdict(),

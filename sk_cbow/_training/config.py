@@ -3,6 +3,8 @@
 import math
 from typing import NamedTuple
 
+NEGATIVES_PER_GROUP = 12  # shared by the targets of a group
+
 
 class TrainingConfig(NamedTuple):
     """The parameters on which the result of training depends, as in `CBOWVectorizer`."""
@@ -21,7 +23,7 @@ class TrainingConfig(NamedTuple):
     # information less log k (Levy & Goldberg, 2014). In a shared table, where unrelated words are orthogonal, the
     # vectors cannot represent that constant.
     offset: float | None = None
-    negatives_per_group: int = 12
+    negatives_per_group: int = NEGATIVES_PER_GROUP
 
     @property
     def n_tables(self):

@@ -69,7 +69,7 @@ def train(
     progress : Progress
         Where to resume interrupted training, whose tables are in `row_inits`.
     save : function, optional
-        Called after each epoch and every few minutes with the `Tables` and a `Progress`, from which training can resume.
+        Called after each epoch and every few minutes with `Tables` and a `Progress`, from which training can resume.
 
     Returns
     -------

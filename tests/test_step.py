@@ -1,23 +1,13 @@
 import math
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sk_cbow import _model
-from sk_cbow._training.blocks import BlockMaker, Blocks
-from sk_cbow._model import (
-    CBOW,
-    ModelConfig,
-    RowGradients,
-    context_mean,
-    tile_gradients,
-    train,
-    train_on_block,
-    update_tables,
-)
-from sk_cbow._training.initial import RowInit
+from sk_cbow._training.blocks import Blocks
+from sk_cbow._training.model import tables_of
+from sk_cbow._training.step import RowGradients, context_mean, tile_gradients, train_on_block, update_tables
+from sk_cbow.keras import cbow_model
 
 N_TOKENS, VECTOR_SIZE, WINDOW, NEGATIVE = 12, 5, 3, 4
 OPTIONS = {"window": WINDOW, "negative": NEGATIVE, "offset": math.log(NEGATIVE), "document_context": 0}
@@ -29,10 +19,16 @@ def random_tables(n_tables, seed=0):
     return tables
 
 
-def model_of(tables, **options):
-    model = CBOW(N_TOKENS + 1, VECTOR_SIZE, **OPTIONS | options, shared_embedding=len(tables) == 1)
-    model.set_weights(list(tables))
-    return model
+def model_of(tables, document_context, negative):
+    return cbow_model(
+        n_tokens=N_TOKENS,
+        vector_size=VECTOR_SIZE,
+        window=WINDOW,
+        negative=negative,
+        document_context=document_context,
+        shared_embedding=len(tables) == 1,
+        weights=[table[1:] for table in tables],
+    )
 
 
 def tile_of(token_ids, sampled_window, negative_ids, sampled_rows=((0,),), chunk_pairs=(((0,),),)):
@@ -67,7 +63,7 @@ def document_of(lane, tile, position):
 
 def textbook_examples(tile, document_context=0):
     """The examples of a tile one by one, as the textbook model takes them, with the weight of each negative sample."""
-    words, contexts, noises, weights, documents = [], [], [], [], []
+    words, contexts, negatives, weights, documents = [], [], [], [], []
     sampled_window = tile.sampled_windows
     for lane in tile.token_ids.T:
         for position, word in enumerate(lane):
@@ -75,13 +71,13 @@ def textbook_examples(tile, document_context=0):
             context = [lane[neighbour] for neighbour in around if 0 <= neighbour < len(lane) and lane[neighbour]]
             document = document_of(lane, tile, position) if 0 < document_context < 1 else []
             if word and (context or document):
-                noise = tile.negative_ids[position % len(tile.negative_ids)]
+                sample_ids = tile.negative_ids[position % len(tile.negative_ids)]
                 words.append([word])
                 contexts.append(context + [0] * (2 * WINDOW - len(context)))
                 documents.append(document + [0] * (6 - len(document)))
-                noises.append(noise)
-                weights.append(NEGATIVE / len(noise) * (noise != word))
-    inputs = [np.array(words), np.array(contexts), np.array(noises)]
+                negatives.append(sample_ids)
+                weights.append(NEGATIVE / len(sample_ids) * (sample_ids != word))
+    inputs = [np.array(words), np.array(contexts), np.array(negatives)]
     if document_context:
         inputs.append(np.array(documents))
     return inputs, np.array(weights, np.float32)
@@ -142,17 +138,17 @@ def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(share
     tables = random_tables(1 if shared else 2)
     tile = random_tile()
     token_ids, _, negative_ids, *_ = tile
-    (words, contexts, noises, *documents), weights = textbook_examples(tile, document_context)
+    (words, contexts, negatives, *documents), weights = textbook_examples(tile, document_context)
     if document_context == 1:  # the window is a sample of the shuffled document
         contexts, documents = np.zeros_like(contexts), [contexts]
 
-    model = model_of(tables, document_context=document_context)
+    model = model_of(tables, document_context, negatives.shape[1])
     with tf.GradientTape() as tape:
-        word_product, negative_products = model([words, contexts, noises, *documents])
-        expected_loss = tf.reduce_sum(tf.nn.softplus(math.log(NEGATIVE) - word_product)) + tf.reduce_sum(
-            weights * tf.nn.softplus(negative_products - math.log(NEGATIVE))
+        products = model([words, contexts, negatives, *documents])
+        expected_loss = tf.reduce_sum(tf.nn.softplus(math.log(NEGATIVE) - products["word_product"])) + tf.reduce_sum(
+            weights * tf.nn.softplus(products["negative_products"] - math.log(NEGATIVE))
         )
-    expected = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(expected_loss, model.trainable_weights)]
+    expected = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(expected_loss, tables_of(model))]
 
     loss, n_targets, (as_context, as_target, as_negative) = tile_gradients(
         tables[0], tables[-1], tile, **OPTIONS | {"document_context": document_context}
@@ -271,135 +267,3 @@ def test_extreme_products_keep_loss_and_gradient_finite():
     # Each target has product -1800 with its context, and one of its two negative samples, of weight 1, has 1800.
     assert loss.numpy() == pytest.approx(2 * (1800 + math.log(2)) + 2 * (1800 - math.log(2)))
     assert all(np.isfinite(gradient).all() for gradient in gradients)
-
-
-def test_forward_pass_is_the_textbook_one():
-    tables = random_tables(2)
-    words, contexts, noises = [[1], [2]], [[3, 4, 0, 0, 0, 0], [5, 6, 7, 0, 0, 0]], [[8, 9, 10], [9, 9, 1]]
-    word_product, negative_products = model_of(tables)([np.array(words), np.array(contexts), np.array(noises)])
-    hidden = np.stack([tables[0][[3, 4]].mean(axis=0), tables[0][[5, 6, 7]].mean(axis=0)])
-    np.testing.assert_allclose(word_product, np.einsum("bd,bnd->bn", hidden, tables[1][words]), rtol=1e-5)
-    np.testing.assert_allclose(negative_products, np.einsum("bd,bnd->bn", hidden, tables[1][noises]), rtol=1e-5)
-
-
-def test_one_embedding_layer_is_shared_and_two_are_not():
-    shared = model_of(random_tables(1))
-    assert shared.context_embedding is shared.target_embedding
-    assert [type(layer) for layer in shared.layers] == [keras.layers.Embedding]
-    assert len(model_of(random_tables(2)).layers) == 2
-
-
-def small_corpus():
-    rows = np.random.default_rng(0).integers(0, N_TOKENS, 4000)
-    return BlockMaker(
-        rows.astype(np.int32),
-        np.arange(0, 4001, 20),
-        token_counts=np.bincount(rows, minlength=N_TOKENS),
-        keep_probability=np.ones(N_TOKENS),
-        negative_probability=np.full(N_TOKENS, 1 / N_TOKENS),
-        window=WINDOW,
-        document_context=0,
-        block_size=256,
-        tile_size=2048,
-    )
-
-
-def train_on(blocks, **options):
-    config = ModelConfig(n_tokens=N_TOKENS, vector_size=VECTOR_SIZE, negative=NEGATIVE, shared_embedding=True)
-    config = config._replace(**{name: options.pop(name) for name in config._fields if name in options})
-    row_inits = [[]] * (1 if config.shared_embedding else 2)
-    defaults = {"epochs": 1, "rng": np.random.default_rng(0), "callbacks": None, "verbose": 0}
-    rates = {"learning_rates": (options.pop("learning_rate", 0.1), 0.0)}
-    return train(blocks, config, row_inits, **defaults | rates | options)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shared", [True, False])
-def test_training_learns(shared):
-    tables, _, loss_curve = train_on(small_corpus(), shared_embedding=shared, epochs=3, learning_rate=0.3)
-    assert len(tables) == (1 if shared else 2)
-    for table in tables:
-        assert table.shape == (N_TOKENS, VECTOR_SIZE)
-        assert np.linalg.norm(table, axis=1).min() > 0.01
-    assert len(loss_curve) == 3
-    assert loss_curve[-1] < loss_curve[0]
-
-
-def test_learning_rate_falls_linearly_over_the_whole_of_training():
-    rates = []
-
-    class Watch(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            rates.append(float(self.model.optimizer.learning_rate))
-
-    train_on(small_corpus(), epochs=3, learning_rate=0.3, callbacks=[Watch()].copy)
-    np.testing.assert_allclose(rates, [0.2, 0.1, 0], atol=1e-6)
-
-
-def test_loss_curve_is_the_mean_over_the_targets():
-    # With nearly no learning, all products are nearly zero. The loss of a target is log(1 + k); that of its samples, of
-    # which 1 / N_TOKENS is dropped, k * log(1 + 1 / k).
-    _, _, (loss,) = train_on(small_corpus(), learning_rate=1e-9)
-    noise = NEGATIVE * (1 - 1 / N_TOKENS) * math.log1p(1 / NEGATIVE)
-    assert loss == pytest.approx(math.log1p(NEGATIVE) + noise, rel=0.01)
-
-
-def test_the_offset_is_an_argument_of_training():
-    _, _, (loss,) = train_on(small_corpus(), learning_rate=1e-9, offset=0)  # so each sigmoid is 1/2
-    assert loss == pytest.approx((1 + NEGATIVE * (1 - 1 / N_TOKENS)) * math.log(2), rel=0.01)
-
-
-def test_initial_vectors_are_small_and_padding_and_spare_rows_zero():
-    first, second = (tf.Variable(tf.zeros((3072, 10))) for _ in range(2))
-    rng = np.random.default_rng(0)
-    for table in (first, second):
-        _model.draw_small_vectors(table, 3000, rng)
-    first, second = first.numpy(), second.numpy()
-    assert not first[0].any()
-    assert not first[3001:].any()
-    assert first[1:3001].any(axis=1).all()
-    np.testing.assert_allclose(first.min(axis=0), -0.05, atol=1e-3)
-    np.testing.assert_allclose(first.max(axis=0), 0.05, atol=1e-3)
-    assert (first[1:3001] != second[1:3001]).any(axis=1).all()
-
-
-def test_given_rows_and_accumulators_replace_the_random_ones():
-    table, accumulator = keras.Variable(np.zeros((8, 2), np.float32)), keras.Variable(np.zeros(8, np.float32))
-    first = RowInit(np.array([0, 2], np.int32), np.array([[1, 2], [3, 4]], np.float32), np.array([5, 6], np.float32))
-    second = RowInit(np.array([2], np.int32), np.array([[7, 8]], np.float32), np.array([np.inf], np.float32))
-    _model.initialize([table], [accumulator], 4, [[first, second]], np.random.default_rng(0))
-    np.testing.assert_array_equal(table[1], [1, 2])
-    np.testing.assert_array_equal(table[3], [7, 8])
-    np.testing.assert_array_equal(accumulator, [0, 5, 0, np.inf, 0, 0, 0, 0])
-    assert (np.abs(table.numpy()[[2, 4]]) > 0).all()
-    assert (np.abs(table.numpy()[[2, 4]]) <= 0.25).all()
-    assert not table.numpy()[[0, 5, 6, 7]].any()
-
-
-def test_learning_rate_goes_from_the_first_to_the_last_of_a_pair():
-    schedule = _model.linear_schedule((0.3, 0.1), 4)
-    np.testing.assert_allclose([schedule(step) for step in range(6)], [0.3, 0.25, 0.2, 0.15, 0.1, 0.1], rtol=1e-6)
-
-
-@pytest.mark.parametrize("n_rows", [2, 64, 65, 4000, 4096, 4097, 10**6])
-def test_spare_rows_are_few(n_rows):
-    assert n_rows <= _model._with_spare_rows(n_rows) <= max(n_rows * 17 / 16, n_rows + 63)
-
-
-def test_fits_of_similar_size_compile_the_step_once():
-    for n_tokens in (900, 930, 950):
-        blocks = BlockMaker(
-            np.arange(n_tokens, dtype=np.int32),
-            np.array([0, n_tokens]),
-            token_counts=np.ones(n_tokens, int),
-            keep_probability=np.ones(n_tokens),
-            negative_probability=np.full(n_tokens, 1 / n_tokens),
-            window=2,
-            document_context=0,
-            block_size=128,
-            tile_size=2048,
-        )
-        train_on(blocks, n_tokens=n_tokens, vector_size=7)
-        if n_tokens == 900:
-            before = len(_model._programs)
-    assert len(_model._programs) == before
