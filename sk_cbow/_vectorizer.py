@@ -54,9 +54,9 @@ LARGEST_INT = 2**31 - 1  # of int32
 SMALLEST_FLOAT, LARGEST_FLOAT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 LARGEST_EXPONENT = 1000  # beyond it, all negative samples would be the same token, or an exponential would overflow
 
-# Times the loss of vectors of zeros. Most fits end below that loss; a few steps, or long pretrained vectors, can end at
-# twice it. The first epoch is no measure, because a diverging loss is highest there and falls with the learning rate.
-DIVERGED = 3
+# Times the loss of vectors of zeros. Fits of corpora end below that loss, those of a few steps below four times it. The
+# first epoch is no measure, because a diverging loss is highest there, and falls with the learning rate.
+DIVERGED = 5
 
 TRAINING_PARAMETERS = [name for name in TrainingConfig._fields if name not in ("offset", "negatives_per_group")]
 
@@ -140,7 +140,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         Warns
         -----
         ConvergenceWarning
-            If the loss of the last epoch is more than three times that of vectors of zeros: `learning_rate` is too
+            If the loss of the last epoch is more than five times that of vectors of zeros: `learning_rate` is too
             large.
         UserWarning
             If an epoch had nothing to train on, a callback stopped training before the first block, or TensorFlow runs

@@ -299,7 +299,9 @@ def test_fit_on_documents_without_contexts_is_an_error(analyzer, X, message, fit
 
 def test_as_many_components_as_dimensions_cannot_be_removed(fitted):
     vectorizer = copy.deepcopy(fitted).set_params(remove_components=8)
-    with pytest.raises(ValueError, match="remove_components=8 leaves nothing of vectors with vector_size=8: lower it"):
+    with pytest.raises(
+        ValueError, match="remove_components=8 removes all dimensions of vectors with vector_size=8: lower it"
+    ):
         vectorizer.fit([["a", "b"]] * 9)
     assert vectorizer.components_.shape == (0, 8)
 
