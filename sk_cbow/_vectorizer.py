@@ -753,7 +753,7 @@ default=None
         Callbacks such as ``keras.callbacks.EarlyStopping("loss")``; the ``logs`` that they receive contain "loss" and
         "tokens_per_second". Callbacks are copied before use, so that the vectorizer can be cloned and pickled. A
         function is called without arguments in each `fit`, and its callbacks are not copied. Callbacks cannot change
-        the learning rate, and ``ModelCheckpoint`` can only save weights. In a callback,
+        the learning rate. In a callback,
         ``self.model.get_weights()[0][1:]`` are the current vectors, followed by some rows of zeros; with
         ``shared_embedding=False``, those of the context. If a callback stops training before the first block, nothing
         is trained, which is a warning.

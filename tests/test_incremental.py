@@ -340,6 +340,20 @@ def test_early_stopping_ends_training(quick):
     assert vectorizer.n_iter_ == len(vectorizer.loss_curve_) == 2
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras, when it saves
+@pytest.mark.parametrize("shared", [True, False])
+def test_model_checkpoint_saves_the_textbook_model(quick, shared, tmp_path):
+    callback = keras.callbacks.ModelCheckpoint(tmp_path / "model.keras")
+    vectorizer = CBOWVectorizer(**quick, shared_embedding=shared, callbacks=callback).fit(FIRST)
+    model = keras.models.load_model(tmp_path / "model.keras")
+    tables = [vectorizer.embeddings_] if shared else [vectorizer.context_embeddings_, vectorizer.target_embeddings_]
+    for weights, table in zip(model.get_weights(), tables, strict=True):
+        np.testing.assert_array_equal(weights[1 : len(table) + 1], table)
+        assert not weights[0].any()
+        assert not weights[len(table) + 1 :].any()
+    assert [tensor.name for tensor in model.inputs] == ["word_index", "context", "negative_samples", "document"]
+
+
 def test_the_best_weights_are_restored(quick):
     class Restore(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
