@@ -78,8 +78,43 @@ def state_of(vectorizer):
     )
 
 
+def next_state(previous, corpus, tables, losses, rng, document_frequency):
+    """Return the state after training, which continues a previous state."""
+    return TrainingState(
+        vocabulary=corpus.vocabulary,
+        tables=Tables(
+            list(map(np.array, tables.vectors)),  # copies, because the tables belong to TensorFlow
+            [np.where(np.isinf(values), 0, values) for values in tables.accumulators],  # inf: frozen
+        ),
+        components=previous.components,
+        loss_curve=[*previous.loss_curve, *[loss.mean for loss in losses]],
+        rng_state=rng.bit_generator.state,
+        n_documents=previous.n_documents + corpus.n_documents,
+        document_frequency=document_frequency,
+    )
+
+
+def combined_vectors(tables):
+    """Return the word vectors: those of the only table, or the sum of both."""
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks them
+        return sum(tables.vectors) if len(tables.vectors) > 1 else tables.vectors[0]
+
+
 def attributes_of_state(state, embeddings, pooling):
-    """Return the fitted attributes of a state of training."""
+    """Return the fitted attributes of a state of training.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Its components are replaced with those of `pooling`.
+    embeddings : ndarray of shape (n_tokens, vector_size)
+    pooling : Pooling
+
+    Returns
+    -------
+    attributes : dict
+        Name -> value.
+    """
     attributes = {
         "vocabulary_": state.vocabulary.rows,
         "token_counts_": state.vocabulary.counts,

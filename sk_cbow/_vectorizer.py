@@ -23,8 +23,10 @@ from sk_cbow._fitted import (
     attributes_of_vectors,
     check_packed,
     checked,
+    combined_vectors,
     consistent,
     fitted_view,
+    next_state,
     require,
     state_of,
     with_attributes,
@@ -34,7 +36,7 @@ from sk_cbow._pooling import Pooling, document_frequency
 from sk_cbow._similarity import most_similar
 from sk_cbow._sklearn import HasMethods, Interval, Range, StrOptions, fit_context, plain
 from sk_cbow._training.checkpoint import check_checkpoint_path, remove_checkpoint
-from sk_cbow._training.config import Tables, TrainingConfig
+from sk_cbow._training.config import TrainingConfig
 from sk_cbow._training.initial import as_mapping, given_rows
 from sk_cbow._training.local import train_locally
 from sk_cbow._version import __version__
@@ -281,7 +283,6 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         previous = initial if incremental else TrainingState()  # counts, documents and losses to add to
 
         corpus = self._read(X, previous.vocabulary)
-        n_documents = previous.n_documents + corpus.n_documents
         frequency = self._document_frequency(corpus, previous)
 
         config = TrainingConfig(**{name: getattr(self, name) for name in TRAINING_PARAMETERS})
@@ -295,25 +296,12 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         )
         rng = _generator(previous.rng_state if incremental else self.random_state)
         tables, losses = self._train(corpus, config, row_inits, rng)
-        loss_curve = [loss.mean for loss in losses]
-        with np.errstate(over="ignore", invalid="ignore"):  # checked below
-            embeddings = sum(tables.vectors)  # a copy, of one or two tables
-        self._check_training(corpus, embeddings, loss_curve)
 
+        state = next_state(previous, corpus, tables, losses, rng, frequency)
+        embeddings = combined_vectors(state.tables)
+        self._check_training(corpus, embeddings, [loss.mean for loss in losses])
         pooling = Pooling.fit(
-            corpus, embeddings, self.weighting, self.remove_components, frequency, n_documents, previous.components
-        )
-        state = TrainingState(
-            vocabulary=corpus.vocabulary,
-            tables=Tables(
-                [embeddings] if self.shared_embedding else list(map(np.array, tables.vectors)),
-                [np.where(np.isinf(values), 0, values) for values in tables.accumulators],  # inf: frozen
-            ),
-            components=pooling.components,
-            loss_curve=[*previous.loss_curve, *loss_curve],
-            rng_state=rng.bit_generator.state,
-            n_documents=n_documents,
-            document_frequency=frequency,
+            corpus, embeddings, self.weighting, self.remove_components, frequency, state.n_documents, state.components
         )
         return corpus, attributes_of_state(state, embeddings, pooling)
 
@@ -753,10 +741,9 @@ default=None
         Callbacks such as ``keras.callbacks.EarlyStopping("loss")``; the ``logs`` that they receive contain "loss" and
         "tokens_per_second". Callbacks are copied before use, so that the vectorizer can be cloned and pickled. A
         function is called without arguments in each `fit`, and its callbacks are not copied. Callbacks cannot change
-        the learning rate. In a callback,
-        ``self.model.get_weights()[0][1:]`` are the current vectors, followed by some rows of zeros; with
-        ``shared_embedding=False``, those of the context. If a callback stops training before the first block, nothing
-        is trained, which is a warning.
+        the learning rate. In a callback, ``self.model.get_weights()[0][1:]`` are the current vectors, followed by some
+        rows of zeros; with ``shared_embedding=False``, those of the context. If a callback stops training before the
+        first block, nothing is trained, which is a warning.
 
     checkpoint : str, path-like or None, default=None
         File to which training is saved after each epoch and every five minutes. If `fit` is interrupted, by Ctrl-C or a

@@ -14,7 +14,7 @@ import reprlib
 import tempfile
 from array import array
 from collections import defaultdict
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,6 +42,17 @@ class Vocabulary(NamedTuple):
 
 
 EMPTY_VOCABULARY = Vocabulary({}, np.empty(0, np.int64), {})
+
+
+class CorpusProtocol(Protocol):
+    """What `fit` needs of a corpus, on one machine or in parts on a cluster."""
+
+    vocabulary: Vocabulary
+    n_documents: int
+    max_length: int  # known tokens of the longest document
+
+    def total(self, function, *arguments):
+        """Call a function with the chunks of the documents; return the result, or the sum of results over parts."""
 
 
 class Corpus(NamedTuple):
