@@ -257,6 +257,22 @@ def test_a_lane_has_at_least_the_length_of_12_windows():
         assert lane_length >= min(12 * window, 1024)
 
 
+@pytest.mark.parametrize("document_context", [0, 0.5, 1])
+def test_documents_of_many_lengths_have_blocks_of_few_shapes(document_context):
+    makers = [
+        blocks_of([np.ones(longest, int)], window=100, block_size=4096, document_context=document_context)
+        for longest in range(2, 200)
+    ]
+    assert len({(maker.shapes, maker.compiled_window) for maker in makers}) <= 7
+    for longest, maker in enumerate(makers, 2):
+        assert maker.effective_window == min(longest - 1, 100) <= maker.compiled_window <= 100
+
+
+@pytest.mark.parametrize("window", [1, 2, 3, 7, 20, 1000])
+def test_a_window_within_the_documents_is_not_rounded(window):
+    assert blocks_of([np.ones(2000, int)], window=window, block_size=8192).compiled_window == window
+
+
 def test_tiles_are_shorter_where_vectors_are_longer():
     sizes = [1, 50, 100, 200, 300, 10**6]
     tiles = [default_tile_size(vector_size) for vector_size in sizes]

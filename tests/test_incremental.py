@@ -1,5 +1,6 @@
 """Pretrained vectors, incremental training, warm starts and Keras callbacks."""
 
+import copy
 import csv
 import pickle
 import threading
@@ -92,6 +93,7 @@ def test_pretrained_vectors_of_another_length_are_an_error(quick, vector, messag
     assert not hasattr(vectorizer, "embeddings_")
 
 
+@pytest.mark.filterwarnings("ignore:training with learning_rate")  # the loss of such vectors is 1e30
 def test_documents_of_huge_vectors_are_finite(quick):
     rng = np.random.default_rng(0)
     vectors = {token: rng.uniform(-1e15, 1e15, 8) for token in ["tea", "milk", "cup", "car", "road", "wheel"]}
@@ -331,6 +333,12 @@ def test_without_warm_start_a_second_fit_is_the_first(quick):
     np.testing.assert_array_equal(vectorizer.fit(FIRST).embeddings_, once)
 
 
+def test_a_warm_start_with_the_same_documents_repeats_their_blocks_unless_the_random_state_differs(quick):
+    vectorizer = CBOWVectorizer(**{**quick, "sample": 0.1, "learning_rate": 0.1}, warm_start=True).fit(FIRST)
+    again, other = copy.deepcopy(vectorizer).fit(FIRST), copy.deepcopy(vectorizer).set_params(random_state=1).fit(FIRST)
+    assert again.loss_curve_[0] < other.loss_curve_[0]
+
+
 # callbacks and progress
 
 
@@ -352,6 +360,40 @@ def test_model_checkpoint_saves_the_textbook_model(quick, shared, tmp_path):
         assert not weights[0].any()
         assert not weights[len(table) + 1 :].any()
     assert [tensor.name for tensor in model.inputs] == ["word_index", "context", "negative_samples", "document"]
+
+
+class Stop(keras.callbacks.Callback):
+    """Stops training when `method` is called, in the given epoch if it is that of an epoch."""
+
+    def __init__(self, method, epoch=None):
+        super().__init__()
+        setattr(self, method, lambda *arguments, **_: self.stop(epoch in (None, *arguments[:1])))
+
+    def stop(self, is_due):
+        self.model.stop_training |= is_due
+
+
+@pytest.mark.parametrize("when", [("on_train_begin",), ("on_epoch_begin", 0)])
+def test_a_stop_before_the_first_block_is_a_warning(quick, when):
+    vectorizer = CBOWVectorizer(**quick, callbacks=lambda: Stop(*when))
+    with pytest.warns(UserWarning, match="set stop_training before the first block: nothing was trained") as warned:
+        vectorizer.fit(FIRST)
+    assert warned[0].filename == __file__
+    assert (vectorizer.n_iter_, vectorizer.loss_curve_) == (0, [])
+    assert abs(vectorizer.embeddings_).max() <= 0.5 / 8  # the initial vectors
+    trained = pickle.loads(pickle.dumps(vectorizer.set_params(callbacks=None))).partial_fit(FIRST)
+    assert trained.n_iter_ == len(trained.loss_curve_) == 2
+    before = trained.embeddings_
+    with pytest.warns(UserWarning, match="nothing was trained"):
+        trained.set_params(callbacks=lambda: Stop(*when)).partial_fit(FIRST)
+    np.testing.assert_array_equal(trained.embeddings_, before)
+    assert trained.n_iter_ == len(trained.loss_curve_) == 2
+
+
+def test_an_epoch_that_is_stopped_before_its_first_block_is_not_counted(quick):
+    stopped = CBOWVectorizer(**{**quick, "sample": 0.5}, callbacks=lambda: Stop("on_epoch_begin", 1)).fit(FIRST)
+    assert stopped.n_iter_ == len(stopped.loss_curve_) == 1
+    assert stopped.loss_curve_[0] > 0
 
 
 def test_the_best_weights_are_restored(quick):

@@ -1,4 +1,6 @@
 import math
+import threading
+import weakref
 
 import keras
 import numpy as np
@@ -74,6 +76,41 @@ def test_loss_curve_is_the_mean_over_the_targets():
 def test_the_offset_can_be_varied():
     _, (loss,) = train_on(small_corpus(), learning_rate=1e-9, offset=0.0)  # so each sigmoid is 1/2
     assert loss == pytest.approx((1 + NEGATIVE * (1 - 1 / N_TOKENS)) * math.log(2), rel=0.01)
+
+
+@pytest.mark.slow
+def test_results_do_not_depend_on_the_window_that_is_compiled():
+    results = []
+    for compiled_window in (WINDOW, 5, 17):
+        blocks = small_corpus()
+        blocks.compiled_window = compiled_window
+        results.append(train_on(blocks))
+    for tables, losses in results[1:]:
+        np.testing.assert_array_equal(tables.vectors, results[0][0].vectors)
+        assert losses == results[0][1]
+
+
+def test_an_error_in_the_thread_that_trains_is_raised_and_frees_what_it_holds():
+    arguments = np.ones(3)
+    is_alive = weakref.ref(arguments)
+
+    def fail(arguments):
+        raise MemoryError(f"{len(arguments)} numbers")
+
+    training = runtime.call_in_thread(fail, arguments)
+    with pytest.raises(MemoryError, match="3 numbers"):
+        training.result()
+    del arguments, training
+    assert is_alive() is None
+
+
+def test_training_works_where_no_thread_can_be_started(monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    expected, _ = train_on(small_corpus())
+    monkeypatch.setattr(threading.Thread, "start", start)
+    np.testing.assert_array_equal(train_on(small_corpus())[0].vectors, expected.vectors)
 
 
 def test_fits_of_similar_size_compile_the_step_once():

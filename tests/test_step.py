@@ -252,12 +252,14 @@ def test_negative_samples_equal_to_the_target_are_dropped():
     assert not np.any(gradients[2])
 
 
-def test_a_sampled_window_below_the_window_narrows_the_context():
+@pytest.mark.parametrize("sampled", [1, 2])
+@pytest.mark.parametrize("window", [WINDOW, 20])  # a sum of three terms, and a loop
+def test_a_sampled_window_below_the_window_narrows_the_context(window, sampled):
     table = random_tables(1)[0]
-    tile = random_tile()._replace(sampled_windows=np.int32(1))
-    wide, narrow = (tile_gradients(table, table, tile, **OPTIONS | {"window": window}) for window in (WINDOW, 1))
-    np.testing.assert_allclose(wide[0], narrow[0], rtol=1e-6)
-    np.testing.assert_allclose(wide[2][0], narrow[2][0], atol=1e-6)
+    tile = random_tile()._replace(sampled_windows=np.int32(sampled))
+    wide, narrow = (tile_gradients(table, table, tile, **OPTIONS | {"window": each}) for each in (window, sampled))
+    for values, expected in zip(tf.nest.flatten(wide), tf.nest.flatten(narrow), strict=True):
+        np.testing.assert_array_equal(values, expected)
 
 
 def test_extreme_products_keep_loss_and_gradient_finite():

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -555,6 +556,26 @@ def test_divergence_is_an_error_that_names_the_learning_rate(two_topics, small):
             CBOWVectorizer(**{**small, "learning_rate": learning_rate}).fit(two_topics[0])
 
 
+@pytest.mark.parametrize("parameters", [{"learning_rate": 50, "epochs": 2}, {"epochs": 1}])
+def test_a_loss_far_above_that_of_zeros_is_a_warning_at_the_line_that_called(two_topics, small, parameters):
+    vectorizer = CBOWVectorizer(**{**small, "learning_rate": 10, **parameters})
+    message = rf"learning_rate={vectorizer.learning_rate} diverged: .* is \d.*, but 2.7 if all vectors were zero; lower"
+    with pytest.warns(ConvergenceWarning, match=message) as warned:
+        vectorizer.fit(two_topics[0])
+    assert [warning.filename for warning in warned] == [__file__]
+    assert vectorizer.embeddings_.shape == (12, 8)
+
+
+def test_a_loss_is_no_warning_in_fits_that_begin_high_or_low(two_topics, small):
+    documents, _ = two_topics
+    long = {token: np.random.default_rng(0).normal(size=8) * 2 for token in ["tea", "car", "milk", "road"]}
+    CBOWVectorizer(**small, init_vectors=long, freeze_init=True).fit(documents)
+    CBOWVectorizer(**small, init_vectors=long).fit(documents)
+    CBOWVectorizer(**{**small, "epochs": 1}).fit(documents)
+    vectorizer = CBOWVectorizer(**small, warm_start=True).fit(documents).fit(documents)
+    vectorizer.partial_fit(documents[:3]).partial_fit([["tea", "road", "fuel", "pot"]])
+
+
 def test_a_memory_error_names_the_sizes_and_leaves_the_vectorizer_unchanged(two_topics, small):
     vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
     before = vectorizer.transform(two_topics[0])
@@ -583,11 +604,13 @@ def test_a_process_survives_a_memory_error():
         "except MemoryError: print('blocks of the whole corpus')\n"
         "CBOWVectorizer(vector_size=8, epochs=1, sample=0, batch_size=10**9).fit(documents)\n"
         "print('trained in blocks no larger than the corpus')\n"
+        "CBOWVectorizer(epochs=1, sample=0, window=2000, batch_size=8192).fit([['tea', 'cup'] * 4096])\n"
+        "print('trained with a large window')\n"
     )
     process = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=120)
     assert process.returncode == 0
     message = r"training needs about .* GiB, for vector_size=%d, 3 tokens and blocks of 256 tokens: lower .*\n"
-    end = "blocks of the whole corpus\ntrained in blocks no larger than the corpus\n"
+    end = "blocks of the whole corpus\ntrained in blocks no larger than the corpus\ntrained with a large window\n"
     assert re.fullmatch(message % 10**5 + message % 10**6 + end, process.stdout)
 
 
@@ -624,6 +647,26 @@ def test_uncompiled_training_is_a_warning(two_topics, fitted, small):
     finally:
         tf.config.run_functions_eagerly(False)
     np.testing.assert_allclose(vectorizer.embeddings_, fitted.embeddings_, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_fit_works_after_the_main_thread_has_ended(in_a_fresh_process):
+    code = """if True:
+        import atexit, threading
+        from sk_cbow import CBOWVectorizer
+
+        def fit(where):
+            CBOWVectorizer(8, sample=0).fit([["tea", "milk", "cup"]] * 50)
+            print("trained", where, flush=True)
+
+        def fit_in_a_thread():
+            threading.main_thread().join()
+            fit("in a thread")
+
+        threading.Thread(target=fit_in_a_thread).start()
+        atexit.register(fit, "at exit")
+    """
+    assert in_a_fresh_process(code) == "trained in a thread\ntrained at exit"
 
 
 @pytest.mark.slow
