@@ -4,7 +4,6 @@ import copy
 import gc
 import time
 from collections.abc import Iterable
-from concurrent.futures import wait
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +13,12 @@ from sk_cbow._training.config import NO_PROGRESS, EpochLoss, Progress, Tables
 from sk_cbow._training.initial import initial_rows
 from sk_cbow._training.model import RowWiseAdagrad, empty_embedding, tables_of, textbook_model
 from sk_cbow._training.runtime import (
-    call_in_thread,
     compiled,
     eager_scope,
     keras,
     memory_for,
     n_shards_of,
+    new_thread,
     tf,
     with_spare_rows,
     write_rows,
@@ -163,36 +162,34 @@ def _run(model, block_maker, config, epochs, seed, progress, callbacks, verbose)
     logs, last_save = {}, time.monotonic()
     upcoming = _upcoming_blocks(block_maker, epochs, seed, progress)
     blocks = next(upcoming, None)
-    callbacks.on_train_begin()
-    for epoch in range(len(progress.losses), epochs.n):
-        callbacks.on_epoch_begin(epoch)
-        n_before, start = progress.n_blocks, time.perf_counter()
-        while progress.n_blocks < block_maker.n_blocks and not model.stop_training:
-            callbacks.on_train_batch_begin(progress.n_blocks)
-            # A new thread trains and this one makes the next blocks, not the reverse: memory that a short-lived thread
-            # allocates for blocks would not all be freed.
-            training = call_in_thread(train_on, blocks, progress)
-            try:
+    # The new thread trains and this one makes the next blocks, not the reverse: memory that a short-lived thread
+    # allocates for blocks would not all be freed.
+    with new_thread() as call_in_thread:
+        callbacks.on_train_begin()
+        for epoch in range(len(progress.losses), epochs.n):
+            callbacks.on_epoch_begin(epoch)
+            n_before, start = progress.n_blocks, time.perf_counter()
+            while progress.n_blocks < block_maker.n_blocks and not model.stop_training:
+                callbacks.on_train_batch_begin(progress.n_blocks)
+                training = call_in_thread(train_on, blocks, progress)
                 blocks = next(upcoming, None)
                 progress = training.result()
-            finally:
-                wait([training])  # after an error or Ctrl-C, too, because the tables are in use
-            n_tokens = (progress.n_blocks - n_before) * tokens_per_block
-            logs = {"loss": progress.loss.mean, "tokens_per_second": n_tokens / (time.perf_counter() - start)}
-            callbacks.on_train_batch_end(progress.n_blocks - 1, logs)
-            is_due = time.monotonic() - last_save > SECONDS_BETWEEN_SAVES
-            if is_due and progress.n_blocks < block_maker.n_blocks:
-                yield progress
-                last_save = time.monotonic()
-        if not progress.n_blocks:  # a callback has stopped training before the first block of this epoch
-            break
-        progress = Progress([*progress.losses, progress.loss])
-        callbacks.on_epoch_end(epoch, logs)
-        yield progress
-        last_save = time.monotonic()
-        if model.stop_training:
-            break
-    callbacks.on_train_end(logs)
+                n_tokens = (progress.n_blocks - n_before) * tokens_per_block
+                logs = {"loss": progress.loss.mean, "tokens_per_second": n_tokens / (time.perf_counter() - start)}
+                callbacks.on_train_batch_end(progress.n_blocks - 1, logs)
+                is_due = time.monotonic() - last_save > SECONDS_BETWEEN_SAVES
+                if is_due and progress.n_blocks < block_maker.n_blocks:
+                    yield progress
+                    last_save = time.monotonic()
+            if not progress.n_blocks:  # a callback has stopped training before the first block of this epoch
+                break
+            progress = Progress([*progress.losses, progress.loss])
+            callbacks.on_epoch_end(epoch, logs)
+            yield progress
+            last_save = time.monotonic()
+            if model.stop_training:
+                break
+        callbacks.on_train_end(logs)
 
 
 def _upcoming_blocks(block_maker, epochs, seed, progress):

@@ -4,6 +4,7 @@ import math
 import threading
 from concurrent.futures import Future
 from contextlib import contextmanager
+from queue import SimpleQueue
 
 import numpy as np
 from joblib import cpu_count
@@ -106,24 +107,41 @@ def compiled(function, *arguments, jit_compile=False, **options):
     return _programs[key]
 
 
-def call_in_thread(function, *arguments):
-    """Call a function in a new thread, and return a future.
+@contextmanager
+def new_thread():
+    """Yield a function that calls another one in a new thread and returns a future; at the end, wait for the thread.
 
-    Without ThreadPoolExecutor, which refuses to work after the main thread has ended.
+    It is a ThreadPoolExecutor that also works after the main thread has ended.
     """
-    future = Future()
+    calls = SimpleQueue()
+    thread = threading.Thread(target=_complete, args=(calls,))
     try:
-        threading.Thread(target=_complete, args=(future, function, arguments)).start()
-    except RuntimeError:  # no thread can be started; before Python 3.12.2, not after the main thread has ended, either
-        _complete(future, function, arguments)
-    return future
+        thread.start()
+    except RuntimeError:  # no thread can be started: before Python 3.12.2, also after the main thread has ended
+        thread = None
+
+    def call_in_thread(function, *arguments):
+        future = Future()
+        calls.put((future, function, arguments))
+        if thread is None:
+            calls.put(None)
+            _complete(calls)
+        return future
+
+    try:
+        yield call_in_thread
+    finally:
+        if thread is not None:
+            calls.put(None)
+            thread.join()
 
 
-def _complete(future, function, arguments):
-    try:
-        result = function(*arguments)
-    except BaseException as error:
-        future.set_exception(error)
-        future = None  # it holds the exception, and so this frame and the arguments
-    else:
-        future.set_result(result)
+def _complete(calls):
+    """Call functions and set the results of their futures, until None comes."""
+    for future, function, arguments in iter(calls.get, None):
+        try:
+            future.set_result(function(*arguments))
+        except BaseException as error:
+            future.set_exception(error)
+        # An exception refers to this frame, and the next call may take long to come.
+        del future, function, arguments

@@ -11,8 +11,8 @@ import numpy as np
 
 from sk_cbow._training.runtime import tf
 
-# Up to it, the sum of a context is one expression, which is fastest; beyond, a loop, whose memory and compilation do
-# not grow with the window.
+# Up to it, the sum of a context is one expression, which is fastest; beyond, it is a loop, whose memory and time to
+# compile do not grow with the window.
 LARGEST_UNROLLED_WINDOW = 16
 ADAGRAD_EPSILON = 1e-10  # only prevents division by zero: squared gradients are far larger
 
