@@ -9,9 +9,7 @@ Dask is installed with the extra ``dask``.
 """
 
 import copy
-import itertools
 import pickle
-from collections import defaultdict
 from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from typing import ClassVar, NamedTuple
@@ -19,24 +17,23 @@ from weakref import WeakSet
 
 import numpy as np
 
-from sk_cbow._documents import token_lists
 from sk_cbow._fitted import fitted_view
+from sk_cbow._partitions import (
+    concatenate,
+    count_partition,
+    encode_partition,
+    merge_sizes,
+    merge_summaries,
+    sizes_of,
+    summary_of,
+    total_of,
+)
 from sk_cbow._sklearn import Range
-from sk_cbow._training.checkpoint import digest
 from sk_cbow._training.config import EpochLoss
 from sk_cbow._training.initial import initial_tables
 from sk_cbow._training.rounds import reduce_in_tree, train_in_rounds
 from sk_cbow._vectorizer import LARGEST_INT, BaseCBOWVectorizer, CBOWVectorizer
-from sk_cbow._vocabulary import (
-    EMPTY_VOCABULARY,
-    Corpus,
-    IntegerFile,
-    Vocabulary,
-    check_contexts,
-    choose_vocabulary,
-    count_tokens,
-    encode_corpus,
-)
+from sk_cbow._vocabulary import Vocabulary, check_contexts, choose_vocabulary
 
 try:
     import cloudpickle
@@ -169,8 +166,8 @@ components_, loss_curve_, n_iter_
         Parameters
         ----------
         X : dask bag, Series, DataFrame of one column, or list of delayed partitions
-            Documents as in `CBOWVectorizer.fit`. A partition is read once, or again if its worker dies, and kept on the
-            workers as rows of tokens.
+            Documents as in `CBOWVectorizer.fit`. A partition is read once, or again if its worker dies; then it must
+            return the same documents in the same order. It is kept on the workers as rows of tokens.
         y : None
             Ignored.
 
@@ -182,10 +179,11 @@ components_, loss_curve_, n_iter_
         Raises
         ------
         RuntimeError
-            If there is no client.
+            If there is no client, or this is the event loop of an asynchronous client; if a worker died, and one of its
+            partitions, which the message names, was different when it was read again.
         TypeError
-            If X is not a Dask collection, or a document or token has the wrong type; the message names the partition
-            and the document.
+            If X is not a Dask collection or has several columns, or a document or token has the wrong type; the message
+            names the partition and the document.
         ValueError
             As in `CBOWVectorizer.fit`.
         """
@@ -259,9 +257,9 @@ components_, loss_curve_, n_iter_
             vectorizer._sklearn_output_config = dict(fitted._sklearn_output_config)
         return vectorizer
 
-    def _fit(self, X, incremental=False):
-        with _outside_the_thread_pool():
-            return super()._fit(X, incremental)
+    def _learn(self, X, incremental):
+        with _outside_the_thread_pool(), _submit() as self._submit:  # self is a copy
+            return super()._learn(X, incremental)
 
     def _read(self, X, previous):
         partitions = _partitions(X)
@@ -276,51 +274,42 @@ components_, loss_curve_, n_iter_
                 "Dask has converted them to strings, so call dask.config.set({'dataframe.convert-string': False}) "
                 "before creating X, or pass a bag"
             )
-        with _submit() as submit:
-            counted = submit.compute(_count_partitions(partitions, self.analyzer))
-            summaries = submit.map(_summary, counted)
-            total = reduce_in_tree(submit, _merge_summaries, summaries, PARTITIONS_AT_A_TIME).result()
-            if not total.n_documents:
-                raise ValueError("X holds no documents: pass at least one")
-            limits = {"min_count": self.min_count, "max_vocab": self.max_vocab}
-            vocabulary = choose_vocabulary(total.tokens, total.counts, **limits, previous=previous)
-            encoded = submit.map(
-                _encode_partition, range(len(counted)), counted, total.digests, rows=submit.literal(vocabulary.rows)
-            )
-            n_parts = min(self.n_parts, len(partitions))
-            parts = [submit(_concatenate_corpora, *encoded[index::n_parts]) for index in range(n_parts)]
-            del counted, summaries, encoded  # so that workers free the memory of results that are not needed any more
-            sizes = submit.gather(submit.map(_sizes, parts))
-        corpus = DistributedCorpus(
-            vocabulary,
-            parts,
-            n_documents=sum(size.n_documents for size in sizes),
-            n_occurrences=sum(size.n_occurrences for size in sizes),
-            max_length=max(size.max_length for size in sizes),
+        submit = self._submit
+        counted = submit.compute(_count_partitions(partitions, self.analyzer))
+        summaries = submit.map(summary_of, counted)
+        summary = reduce_in_tree(submit, merge_summaries, summaries, PARTITIONS_AT_A_TIME).result()
+        if not summary.n_documents:
+            raise ValueError("X holds no documents: pass at least one")
+        limits = {"min_count": self.min_count, "max_vocab": self.max_vocab}
+        vocabulary = choose_vocabulary(summary.tokens, summary.counts, **limits, previous=previous)
+        encoded = submit.map(
+            encode_partition, range(len(counted)), counted, summary.digests, rows=submit.literal(vocabulary.rows)
         )
+        n_parts = min(self.n_parts, len(partitions))
+        parts = [submit(concatenate, *encoded[index::n_parts]) for index in range(n_parts)]
+        del counted, summaries, encoded  # so that workers free the memory of results that are not needed any more
+        sizes = merge_sizes(submit.gather(submit.map(sizes_of, parts)))
         if not previous.rows:
-            check_contexts(corpus.max_length, vocabulary, len(total.tokens), **limits)
-        return corpus
+            check_contexts(sizes.max_length, vocabulary, len(summary.tokens), **limits)
+        return DistributedCorpus(vocabulary, submit, parts, *sizes)
 
     def _train(self, corpus, config, row_inits, rng):
         seed = rng.integers(2**63, size=2).tolist()
-        with _submit() as submit:
-            initial = submit(
-                _initial_tables, config, len(corpus.vocabulary.rows), submit.literal(row_inits), submit.literal(rng)
-            )
-            tables, losses = train_in_rounds(
-                submit,
-                submit(_first, initial),
-                corpus.parts,
-                submit.literal(corpus.vocabulary.counts),
-                corpus.n_occurrences // len(corpus.parts),
-                config,
-                self.n_rounds,
-                seed,
-            )
-            rng.bit_generator.state = submit(_second, initial).result()
-            losses = [submit.gather(of_epoch) for of_epoch in losses]
-            return tables.result(), [EpochLoss(*map(sum, zip(*of_epoch, strict=True))) for of_epoch in losses]
+        submit, n_tokens = self._submit, len(corpus.vocabulary.rows)
+        initial = submit(_initial_tables, config, n_tokens, submit.literal(row_inits), submit.literal(rng))
+        tables, losses = train_in_rounds(
+            submit,
+            submit(_first, initial),
+            corpus.parts,
+            submit.literal(corpus.vocabulary.counts),
+            corpus.n_occurrences // len(corpus.parts),
+            config,
+            self.n_rounds,
+            seed,
+        )
+        rng.bit_generator.state = submit(_second, initial).result()
+        losses = [submit.gather(of_epoch) for of_epoch in losses]
+        return tables.result(), [EpochLoss(*map(sum, zip(*of_epoch, strict=True))) for of_epoch in losses]
 
 
 # Without the wrapper of scikit-learn's `set_output`, which would compute lazy vectors. For local documents,
@@ -333,6 +322,7 @@ class DistributedCorpus(NamedTuple):
     """Like `sk_cbow._vocabulary.Corpus`, with documents on the workers."""
 
     vocabulary: Vocabulary
+    submit: "Submit"
     parts: list  # of futures of `Corpus`
     n_documents: int
     n_occurrences: int
@@ -340,34 +330,8 @@ class DistributedCorpus(NamedTuple):
 
     def total(self, function, *arguments):
         """Sum the results of a function of the chunks of each part."""
-        with _submit() as submit:
-            call = submit.literal((function, *arguments))
-            return sum(submit.gather(submit.map(_of_chunks, self.parts, call=call)))
-
-
-class CountedPartition(NamedTuple):
-    """The documents of a partition, as from `count_tokens`."""
-
-    tokens: list
-    counts: np.ndarray
-    codes: np.ndarray
-    offsets: np.ndarray
-    digest: str  # of the documents, in their order
-
-
-class Summary(NamedTuple):
-    """What the client needs to know of some partitions."""
-
-    tokens: list  # distinct, in order of first appearance
-    counts: np.ndarray  # (n_distinct,) int64
-    digests: list  # of str, one for each partition
-    n_documents: int
-
-
-class Sizes(NamedTuple):
-    n_documents: int
-    n_occurrences: int
-    max_length: int
+        call = self.submit.literal((function, *arguments))
+        return sum(self.submit.gather(self.submit.map(total_of, self.parts, call=call)))
 
 
 def _outside_the_thread_pool():
@@ -477,28 +441,7 @@ def _transform_to_frame(partition, vectorizer, columns):
 
 @dask.delayed
 def _count_partition(partition, index, analyzer):
-    with IntegerFile() as file:
-        try:
-            tokens, counts, offsets = count_tokens(token_lists(partition, analyzer), file)
-        except TypeError as error:
-            raise TypeError(f"in partition {index}, {error}") from error
-        codes = file.as_array(offsets[-1])
-        return CountedPartition(tokens, counts, codes, offsets, digest(codes, offsets, texts=tokens))
-
-
-def _summary(counted):
-    return Summary(counted.tokens, counted.counts, [counted.digest], len(counted.offsets) - 1)
-
-
-def _merge_summaries(*summaries):
-    """Add counts; tokens stay in order of first appearance."""
-    code_of = defaultdict(itertools.count().__next__)
-    codes = [[code_of[token] for token in summary.tokens] for summary in summaries]
-    counts = np.zeros(len(code_of), np.int64)
-    for codes_of_one, summary in zip(codes, summaries, strict=True):
-        counts[codes_of_one] += summary.counts  # each code once
-    digests = list(itertools.chain.from_iterable(summary.digests for summary in summaries))
-    return Summary(list(code_of), counts, digests, sum(summary.n_documents for summary in summaries))
+    return count_partition(partition, index, analyzer)
 
 
 def _identity(value):
@@ -507,36 +450,6 @@ def _identity(value):
 
 def _unpickle(*chunks):
     return pickle.loads(b"".join(chunks))
-
-
-def _encode_partition(index, counted, first_digest, rows):
-    if counted.digest != first_digest:
-        raise RuntimeError(
-            f"partition {index} of X was lost with a worker, and when it was read again, it had other documents or "
-            "another order: pass a collection that is always read in the same way, such as files in which you have "
-            "stored the documents"
-        )
-    with IntegerFile() as file:
-        file.write(0, counted.codes)
-        vocabulary = EMPTY_VOCABULARY._replace(rows=rows)
-        corpus = encode_corpus(counted.tokens, counted.counts, file, counted.offsets.copy(), vocabulary)
-        return corpus._replace(vocabulary=None)
-
-
-def _concatenate_corpora(*corpora):
-    lengths = np.concatenate([np.diff(corpus.offsets) for corpus in corpora])
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    rows = np.concatenate([corpus.rows for corpus in corpora])
-    return Corpus(None, sum(corpus.token_counts for corpus in corpora), rows, offsets)
-
-
-def _sizes(part):
-    return Sizes(part.n_documents, len(part.rows), part.max_length if part.n_documents else 0)
-
-
-def _of_chunks(part, call):
-    function, *arguments = call
-    return part.total(function, *arguments)
 
 
 def _initial_tables(config, n_tokens, row_inits, rng):
