@@ -192,18 +192,18 @@ def test_a_source_behind_a_shuffle_is_read_once(client, tmp_path):
         (tmp_path / f"{index} {time.monotonic_ns()}").touch()
         return [["tea", str(number)] for number in range(20)]
 
-    documents = dask.bag.from_delayed([dask.delayed(read)(index) for index in range(4)])
-    groups = documents.groupby(lambda tokens: tokens[1], shuffle="tasks", npartitions=4)
+    documents = dask.bag.from_delayed([dask.delayed(read)(index) for index in range(24)])
+    groups = documents.groupby(lambda tokens: tokens[1], shuffle="tasks", npartitions=24)
     documents = groups.map(lambda group: [token for tokens in group[1] for token in tokens])
-    with pytest.raises(ValueError, match="the most frequent, 'tea', occurs 80 times"):
-        DaskCBOWVectorizer(min_count=81).fit(documents)
-    assert len(list(tmp_path.iterdir())) == 4
+    with pytest.raises(ValueError, match="the most frequent, 'tea', occurs 480 times"):
+        DaskCBOWVectorizer(min_count=481).fit(documents)
+    assert len(list(tmp_path.iterdir())) == 24
 
 
 def test_large_values_are_sent_without_a_warning(client, quick):
     tokens = list(map(str, range(1000)))
     bag = dask.bag.from_sequence([tokens[start : start + 2] for start in range(0, 1000, 2)], npartitions=2)
-    vectors = dict(zip(tokens, np.random.default_rng(0).random((1000, 1400), np.float32), strict=True))
+    vectors = dict(zip(tokens, np.random.default_rng(0).random((1000, 1400), np.float32) / 100, strict=True))
     parameters = quick | {"vector_size": 1400, "epochs": 1, "n_parts": 1, "n_rounds": 1}
     vectorizer = DaskCBOWVectorizer(**parameters, min_count=1, init_vectors=vectors, remove_components=1)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "5MB"}):  # the tables have 5.6
@@ -251,6 +251,13 @@ def test_after_an_interruption_the_cluster_cancels_submitted_tasks(client):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert len(held) == 3  # like references in a traceback
+    wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks))
+
+
+def test_after_an_error_the_cluster_drops_the_documents(client, bag, quick):
+    with pytest.raises(ValueError, match="vector_size=8 finite numbers") as error:
+        DaskCBOWVectorizer(**quick, init_vectors={"tea": [0.0]}).fit(bag)
+    assert error.traceback  # keeps references, too
     wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks))
 
 
@@ -345,7 +352,7 @@ def fit_while(client, vectorizer, X, disturb):
 
 def test_results_do_not_change_if_a_worker_is_killed(client, bag, quick, expected):
     def disturb():
-        wait_for(lambda: client.run_on_scheduler(n_tasks, name="_train_round"))
+        wait_for(lambda: client.run_on_scheduler(n_tasks, name="train_part"))
         kill_worker_with(client, "_unpickle")  # the counts of the vocabulary
 
     vectorizer = DaskCBOWVectorizer(**quick, weighting="idf", remove_components=1)
@@ -374,7 +381,7 @@ CHANGED = r"partition \d of X was lost with a worker, and when it was read again
 def test_after_a_change_during_training_the_result_is_right_or_an_error(client, shuffled, quick, tmp_path):
     def disturb():
         (tmp_path / "last").touch()
-        wait_for(lambda: client.run_on_scheduler(n_tasks, name="_train_round"))
+        wait_for(lambda: client.run_on_scheduler(n_tasks, name="train_part"))
         kill_worker_with(client, "_concatenate_corpora")
 
     vectorizer = DaskCBOWVectorizer(**quick | {"n_rounds": 20})  # so that it does not end before
