@@ -77,7 +77,7 @@ def with_progress(documents, X, *, every):
     start = last = time.monotonic()
     n_read = n_tokens = 0
 
-    def state():
+    def message():
         speed = n_tokens / max(time.monotonic() - start, 1e-9)
         return f"\r{n_read:,} documents read, {n_tokens:,} tokens, {speed:,.0f} tokens per second"
 
@@ -90,8 +90,8 @@ def with_progress(documents, X, *, every):
             left = ""
             if n_documents is not None:
                 left = f"- {timedelta(seconds=round((last - start) * (n_documents - n_read) / n_read))} left "
-            print(state(), left, end="", flush=True)
-    print(state(), " " * 20)
+            print(message(), left, end="", flush=True)
+    print(message(), " " * 20)
 
 
 def _documents(X, kind):
@@ -240,7 +240,7 @@ def _flattened(token, name):
 
 
 def _as_token(token):
-    """The expression that makes a token of a value, or None if that is for its user to know."""
+    """The expression that makes a token of a value, or None if only the user can know it."""
     if isinstance(token, Enum):
         return "token.name"
     if isinstance(token, (date, np.datetime64, PurePath, UUID)):

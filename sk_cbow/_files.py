@@ -31,7 +31,7 @@ OTHER_FORMATS = {
     rb"7z\xbc\xaf\x27\x1c|\x28\xb5\x2f\xfd": "compressed by 7-Zip or Zstandard: unpack it first",
     b"|".join([ZIP, *COMPRESSED]): "compressed twice: unpack it first",
 }
-COMPRESSED_SUFFIXES = (".gz", ".tgz", ".bz2", ".xz", ".zip", ".7z", ".zst")  # of which only .gz is written
+COMPRESSED_SUFFIXES = (".gz", ".tgz", ".bz2", ".xz", ".zip", ".7z", ".zst")  # only .gz is written
 MAGIC_BYTES = 262  # the longest of these, of tar
 ZIP_ENCRYPTED = 1  # a flag in zip archives
 NAMED_MEMBERS = 5  # of a zip archive, in an error message
@@ -277,7 +277,7 @@ def numbered_lines(file, path, max_bytes, first_number=1):
     Raises
     ------
     ValueError
-        If a line is longer than `max_bytes`, of which no more is read.
+        If a line is longer than `max_bytes`; the rest of it is not read.
     """
     for number in itertools.count(first_number):
         line = file.readline(max_bytes + 1)

@@ -3,7 +3,7 @@
 import os
 import sys
 
-_was_in_use = False  # TensorFlow, when this process was forked
+_was_in_use = False  # whether TensorFlow had been used when this process was forked
 
 
 def check_not_forked():
@@ -18,12 +18,12 @@ def check_not_forked():
 
 def _note_fork():
     global _was_in_use
-    # The import alone starts no threads; the first operation does. Private, because nothing public tells.
+    # The import alone starts no threads; the first operation does. TensorFlow has no public function for this.
     context = getattr(sys.modules.get("tensorflow.python.eager.context"), "_context", None)
     if context is not None and context._initialized:
         _was_in_use = True
 
 
-# Only this sees whether TensorFlow was used before the fork or after it, by whomever.
+# At the time of the fork, because later it is unknown whether TensorFlow was first used before the fork or after it.
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_note_fork)

@@ -1,6 +1,7 @@
 """Rows of tokens and word vectors -> document vectors: weighted averages, less their common components.
 
-Each step computes row by row, so that a document has bit for bit the same vector, whatever other documents there are.
+Every step treats each document separately, so that the vector of a document is bit for bit the same, whatever other
+documents are passed with it.
 """
 
 import threading
@@ -19,7 +20,7 @@ SIF_PARAMETER = 1e-3  # Arora et al. (2017), section 3: a = 1e-3
 class Pooling(NamedTuple):
     """How the vectors of a document's tokens become its vector: a weighted average, less the common components.
 
-    The methods take documents chunk by chunk, as from `sk_cbow._vocabulary.encode_documents`.
+    The methods take chunks of documents, as from `sk_cbow._vocabulary.encode_documents`.
     """
 
     weights: np.ndarray  # (n_tokens,) float32, of an occurrence of each token
@@ -68,14 +69,14 @@ class Pooling(NamedTuple):
         document_vectors : ndarray of shape (n_documents, width), float32
         """
         document_vectors = bytearray()  # grows in place, whereas concatenating arrays would take twice the memory
-        for chunk in self.transform_chunks(chunks, vectors):
-            document_vectors += chunk.data
+        for vectors_of_chunk in self.transform_chunks(chunks, vectors):
+            document_vectors += vectors_of_chunk.data
         return np.frombuffer(document_vectors, np.float32).reshape(-1, self.width)
 
     def transform_chunks(self, chunks, vectors):
         """Yield the vectors of the documents of each chunk."""
-        for counts in document_term_matrices(chunks, len(vectors)):
-            yield project_out(mean_vectors(counts, self.weights, vectors), self.components)
+        for matrix in document_term_matrices(chunks, len(vectors)):
+            yield project_out(mean_vectors(matrix, self.weights, vectors), self.components)
 
     def second_moments(self, chunks, vectors):
         """Compute the matrix of uncentred second moments of the document vectors, as in `second_moments`."""
@@ -92,8 +93,8 @@ def document_frequency(corpus, previous, previous_counts, previous_n_documents):
     previous : ndarray of shape (n_previous_tokens,)
         Document frequency in previous documents, of tokens that already had a row.
     previous_counts : dict
-        Token -> count in previous documents, of tokens without a row. Each occurrence is assumed to have been in
-        another document.
+        Token -> count in previous documents, of tokens without a row. Each occurrence is assumed to have been in a
+        different document.
     previous_n_documents : int
 
     Returns
@@ -125,8 +126,8 @@ def document_term_matrix(rows, offsets, n_tokens):
 
     Returns
     -------
-    counts : csr_array of shape (n_documents, n_tokens), int32
-        Sorted by row, each token once.
+    matrix : csr_array of shape (n_documents, n_tokens), int32
+        For each document, each of its tokens once, in increasing order of rows.
 
     Raises
     ------
@@ -140,15 +141,15 @@ def document_term_matrix(rows, offsets, n_tokens):
         )
     # A copy, because sum_duplicates sorts in place.
     ones = np.ones(len(rows), np.int32)
-    counts = csr_array((ones, rows, offsets), shape=(len(offsets) - 1, n_tokens), copy=True)
+    matrix = csr_array((ones, rows, offsets), shape=(len(offsets) - 1, n_tokens), copy=True)
     if len(rows) > n_tokens:
-        counts = counts.tocsc().tocsr()  # a counting sort, three times as fast as that of sum_duplicates
-    counts.sum_duplicates()
-    return counts
+        matrix = matrix.tocsc().tocsr()  # a counting sort, three times as fast as that of sum_duplicates
+    matrix.sum_duplicates()
+    return matrix
 
 
 def document_term_matrices(chunks, n_tokens):
-    """Count tokens chunk by chunk; a document that spans several chunks is counted as one.
+    """Count tokens chunk by chunk; a document in several chunks is counted as one.
 
     Parameters
     ----------
@@ -159,24 +160,24 @@ def document_term_matrices(chunks, n_tokens):
 
     Yields
     ------
-    counts : csr_array of shape (n_documents, n_tokens)
+    matrix : csr_array of shape (n_documents, n_tokens)
     """
     unfinished = None
     for rows, offsets, is_complete in chunks:
-        counts = document_term_matrix(rows, offsets, n_tokens)
+        matrix = document_term_matrix(rows, offsets, n_tokens)
         if unfinished is not None:
-            counts = vstack([unfinished + counts[:1], counts[1:]], format="csr")
+            matrix = vstack([unfinished + matrix[:1], matrix[1:]], format="csr")
             unfinished = None
         if not is_complete:
-            counts, unfinished = counts[:-1], counts[-1:].astype(np.int64)
-        yield counts
+            matrix, unfinished = matrix[:-1], matrix[-1:].astype(np.int64)
+        yield matrix
 
 
 def count_document_frequency(matrices, n_tokens):
     """Count the documents that contain each token, given the document-term matrices of all documents."""
     document_frequency = np.zeros(n_tokens, np.int64)
-    for counts in matrices:
-        np.add.at(document_frequency, counts.indices, 1)
+    for matrix in matrices:
+        np.add.at(document_frequency, matrix.indices, 1)
     return document_frequency
 
 
@@ -209,12 +210,12 @@ def token_weights(weighting, token_counts, document_frequency=None, n_documents=
     return weights.astype(np.float32)
 
 
-def mean_vectors(counts, weights, embeddings):
+def mean_vectors(matrix, weights, embeddings):
     """Average the word vectors of each document.
 
     Parameters
     ----------
-    counts : csr_array of shape (n_documents, n_tokens)
+    matrix : csr_array of shape (n_documents, n_tokens)
         How often each document has each token.
     weights : ndarray of shape (n_tokens,), float32
         Weight of an occurrence of each token.
@@ -225,22 +226,22 @@ def mean_vectors(counts, weights, embeddings):
     document_vectors : ndarray of shape (n_documents, vector_size), float32
         Zeros for a document without tokens.
     """
-    document = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    coefficients = counts.data * weights[counts.indices]
+    document = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    coefficients = matrix.data * weights[matrix.indices]
     totals = np.bincount(document, coefficients)[document]
     # Before the sum, which then cannot overflow. If all tokens of a document have weight 0, the average is zero.
     np.divide(coefficients, totals, out=coefficients, where=totals > 0)
-    coefficients = csr_array((coefficients.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+    coefficients = csr_array((coefficients.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
     return (coefficients @ embeddings).astype(np.float32, copy=False)
 
 
-def second_moments(chunks):
+def second_moments(document_vectors):
     """Compute the matrix of uncentred second moments of the document vectors, X.T @ X.
 
     Parameters
     ----------
-    chunks : iterable of ndarrays of shape (n_documents, vector_size)
-        The document vectors, some at a time.
+    document_vectors : iterable of ndarrays of shape (n_documents, vector_size)
+        Those of one chunk after the other.
 
     Returns
     -------
@@ -249,7 +250,7 @@ def second_moments(chunks):
     moments = 0.0
     # With one thread, because the result of a matrix product depends on the number of threads.
     with _ONE_BLAS_THREAD, threadpool_limits(1, "blas"):
-        for vectors in chunks:
+        for vectors in document_vectors:
             vectors = vectors.astype(np.float64)
             moments += vectors.T @ vectors
     return moments
@@ -268,7 +269,7 @@ def first_singular_vectors(moments, n_components, n_documents):
     Returns
     -------
     components : ndarray of shape (n_components, vector_size), float32
-        Orthonormal rows, in decreasing order of singular values.
+        Orthonormal, in decreasing order of singular values.
 
     Raises
     ------
@@ -295,7 +296,7 @@ def project_out(document_vectors, components):
     document_vectors : ndarray of shape (n_documents, vector_size), float32
         Their lengths must be finite in float32.
     components : ndarray of shape (n_components, vector_size)
-        Orthonormal rows.
+        Orthonormal.
 
     Returns
     -------
@@ -306,7 +307,7 @@ def project_out(document_vectors, components):
     # Scaling by powers of two is exact and prevents overflow in products of large vectors.
     exponents = np.frexp(np.abs(document_vectors).max(axis=1, keepdims=True))[1]
     document_vectors = np.ldexp(document_vectors, -exponents)
-    # One by one, with sums along rows, because the rounding of a matrix product depends on its number of rows.
+    # Not as a matrix product, whose rounding errors depend on the number of documents.
     for component in components:
         document_vectors = document_vectors - component * (document_vectors * component).sum(axis=1, keepdims=True)
     return np.ldexp(document_vectors, exponents).astype(np.float32, copy=False)

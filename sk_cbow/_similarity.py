@@ -66,7 +66,7 @@ def most_similar(positive, negative, topn, vocabulary, embeddings):
 
 
 def to_unit_length(vectors):
-    """Scale vectors, the rows of a matrix or a single one, to unit length."""
+    """Scale one vector, or several along the last axis, to unit length."""
     vectors = _scaled(vectors, axis=-1)
     # A zero vector stays zero; its similarity to all others is 0.
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(vectors.dtype).tiny)

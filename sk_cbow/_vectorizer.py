@@ -56,8 +56,9 @@ LARGEST_INT = 2**31 - 1  # of int32
 SMALLEST_FLOAT, LARGEST_FLOAT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 LARGEST_EXPONENT = 1000  # beyond it, all negative samples would be the same token, or an exponential would overflow
 
-# Times the loss of vectors of zeros. Fits of corpora end below that loss, those of a few steps below four times it. The
-# first epoch is no measure, because a diverging loss is highest there, and falls with the learning rate.
+# Training has diverged if the loss of the last epoch is above this multiple of the loss of vectors of zeros. Fits of
+# corpora end below once that loss, and fits of a few steps below four times. The first epoch does not serve for a
+# comparison: a diverging loss is highest there, and falls with the learning rate.
 DIVERGED = 5
 
 TRAINING_PARAMETERS = [name for name in TrainingConfig._fields if name not in ("offset", "negatives_per_group")]
@@ -549,8 +550,8 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """
         fitted = fitted_view(self)
         attributes = vars(fitted)
-        of_tokens = {name: attributes[name] for name in WEIGHTS | COUNTS if name in attributes}
-        replaced = attributes_of_vectors(WordVectors(fitted.vocabulary_, vectors)) | of_tokens
+        weights_and_counts = {name: attributes[name] for name in WEIGHTS | COUNTS if name in attributes}
+        replaced = attributes_of_vectors(WordVectors(fitted.vocabulary_, vectors)) | weights_and_counts
         others = {name: value for name, value in attributes.items() if name not in FITTED_ATTRIBUTES}
         return with_attributes(type(self), others | replaced | {"vector_size": replaced["embeddings_"].shape[1]})
 

@@ -2,8 +2,9 @@
 
 This module uses two kinds of integers. A token's *code* is its index among the distinct tokens of some documents, in
 order of first appearance. Its *row* is its index in the vocabulary and the embeddings, 0 for the most frequent token.
+An occurrence of a token is stored as one int32: first its code, later its row.
 
-Documents are read chunk by chunk. An occurrence of a token is stored as one int32: first its code, later its row.
+Documents are read in *chunks*: some documents at a time, or some of the tokens of a long document.
 """
 
 import io
@@ -21,14 +22,14 @@ import numpy as np
 from sk_cbow._files import quoted
 from sk_cbow._warnings import warn
 
-# Read, encoded and averaged at a time: enough that the overhead of NumPy's calls is small, and about 30 MB.
+# Maximum size of a chunk: enough that the overhead of NumPy's calls is small, and about 30 MB.
 DOCUMENTS_AT_A_TIME, TOKENS_AT_A_TIME = 2**12, 2**18
 BYTES_PER_TOKEN = 4  # int32
 # A quarter of a billion tokens; a larger corpus is kept in a temporary file. Training reads documents in random order,
 # which is fastest in memory, and a machine that holds TensorFlow and large tables can hold this, too.
 BYTES_IN_MEMORY = 2**30
-MANY_TOKENS = 20  # if none of so many is known, the tokens are probably of another kind
-TOKENS_TO_COMPARE = 1000  # with the vocabulary, for an example of what differs
+MANY_TOKENS = 20  # if all tokens are unknown, and there are at least this many, they are probably of another kind
+TOKENS_TO_COMPARE = 1000  # with the vocabulary, to find an example in the warning about unknown tokens
 SURROGATE = re.compile("[\ud800-\udfff]")
 UNKNOWN = np.iinfo(np.int32).min  # as a row; unlike -1, it raises an IndexError if it is used by mistake
 
@@ -82,8 +83,8 @@ class Corpus(NamedTuple):
 
     def chunks(self):
         """Yield the documents chunk by chunk, as `encode_documents` does."""
-        for span, offsets, is_complete in _spans(self.offsets):
-            yield self.rows[span], offsets, is_complete
+        for location, offsets, is_complete in _chunk_locations(self.offsets):
+            yield self.rows[location], offsets, is_complete
 
     def total(self, function, *arguments):
         """Call a function with the chunks. A corpus in parts returns the sum of the results over its parts."""
@@ -91,7 +92,7 @@ class Corpus(NamedTuple):
 
 
 class IntegerFile:
-    """A file of int32 values: in memory up to `BYTES_IN_MEMORY`, then on disk, unlinked, so that it is always removed.
+    """A file of int32 values, in memory up to `BYTES_IN_MEMORY`, then on disk, where it is removed even after a crash.
 
     A ``with`` statement closes it at the end. The array that `as_array` returns can still be used afterwards.
     """
@@ -134,10 +135,10 @@ class IntegerFile:
         while len(unwritten):
             unwritten = unwritten[self.file.write(unwritten) :]
 
-    def read(self, span):
-        """Copy a slice of the integers."""
-        self.file.seek(BYTES_PER_TOKEN * span.start)
-        return np.frombuffer(self.file.read(BYTES_PER_TOKEN * (span.stop - span.start)), np.int32)
+    def read(self, location):
+        """Return a copy of the integers at a location, a slice."""
+        self.file.seek(BYTES_PER_TOKEN * location.start)
+        return np.frombuffer(self.file.read(BYTES_PER_TOKEN * (location.stop - location.start)), np.int32)
 
     def as_array(self, n_integers):
         """View the first integers as an array; afterwards, nothing can be written."""
@@ -271,7 +272,7 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
 
 
 def pack_counts(counts):
-    """Store counts of tokens in a tenth of the memory of a dict, and in half the space of its pickle.
+    """Store counts of tokens in a tenth of the memory of a dict; the pickle takes half the space.
 
     The strings are bytes, because skops saves strings as JSON, where two surrogates in a row become one character.
 
@@ -360,8 +361,8 @@ def encode_codes(file, offsets, row_of_code):
         Document d is ``rows[offsets[d]:offsets[d + 1]]``.
     """
     n_rows, n_documents = 0, 0
-    for span, chunk_offsets, is_complete in _spans(offsets):
-        rows, chunk_offsets = _drop_unknown(row_of_code[file.read(span)], chunk_offsets)
+    for location, chunk_offsets, is_complete in _chunk_locations(offsets):
+        rows, chunk_offsets = _drop_unknown(row_of_code[file.read(location)], chunk_offsets)
         ends = n_rows + _end_offsets(chunk_offsets, is_complete)
         # Both overwrite only what has been read.
         file.write(n_rows, rows)
@@ -430,8 +431,8 @@ def _chunks(documents):
     The list is reused for the next chunk.
     """
     tokens, offsets = [], [0]
-    for segment, is_complete in _segments(documents):
-        tokens.extend(segment)
+    for new_tokens, is_complete in _cut_long_documents(documents):
+        tokens.extend(new_tokens)
         offsets.append(len(tokens))
         if len(offsets) > DOCUMENTS_AT_A_TIME or len(tokens) >= TOKENS_AT_A_TIME:
             yield tokens, np.array(offsets, np.int64), is_complete
@@ -441,8 +442,8 @@ def _chunks(documents):
         yield tokens, np.array(offsets, np.int64), True
 
 
-def _segments(documents):
-    """Cut long documents into segments that each fill a chunk; yield each with whether it ends its document."""
+def _cut_long_documents(documents):
+    """Yield the tokens of each document, at most `TOKENS_AT_A_TIME`, and whether they are the last of the document."""
     for tokens in documents:
         start = 0
         while len(tokens) - start > TOKENS_AT_A_TIME:
@@ -451,7 +452,7 @@ def _segments(documents):
         yield tokens[start:] if start else tokens, True
 
 
-def _spans(offsets):
+def _chunk_locations(offsets):
     """Cut a corpus into chunks: a slice of its rows, offsets in the slice, and is_complete as in `encode_documents`."""
     start, n_ended = 0, 0
     while n_ended < len(offsets) - 1:

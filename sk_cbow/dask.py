@@ -46,8 +46,8 @@ try:
 except ImportError as error:
     raise ImportError('sk_cbow.dask needs Dask: pip install "sk_cbow[dask]"') from error
 
-PARTITIONS_AT_A_TIME = 16  # whose counts are merged by one task
-# Of a value in one task: well below the 10 MB of a graph from which Dask warns.
+PARTITIONS_AT_A_TIME = 16  # one task merges the counts of this many partitions
+# A larger value is divided over several tasks: Dask warns of graphs above 10 MB.
 BYTES_PER_TASK = 2**22
 
 
@@ -230,13 +230,13 @@ components_, loss_curve_, n_iter_
             meta = pd.DataFrame(np.empty((0, len(columns)), np.float32), X._meta.index[:0], columns)
             frames = [_transform_to_frame(partition, vectorizer, columns) for partition in partitions]
             return dask.dataframe.from_delayed(frames, meta=meta, divisions=X.divisions)
-        chunks = [
+        arrays = [
             dask.array.from_delayed(
                 _transform_partition(partition, vectorizer), (np.nan, self._n_features_out), np.float32
             )
             for partition in partitions
         ]
-        return dask.array.concatenate(chunks, allow_unknown_chunksizes=True)
+        return dask.array.concatenate(arrays, allow_unknown_chunksizes=True)
 
     def to_local(self):
         """Return a `CBOWVectorizer` with the same parameters and fitted attributes.
@@ -448,8 +448,8 @@ def _identity(value):
     return value
 
 
-def _unpickle(*chunks):
-    return pickle.loads(b"".join(chunks))
+def _unpickle(*pickled):
+    return pickle.loads(b"".join(pickled))
 
 
 def _initial_tables(config, n_tokens, row_inits, rng):

@@ -222,15 +222,15 @@ def analogy_score(vectorizer, path, *, restrict_vocab=300_000, case_insensitive=
 def _answers(questions, rows, vectors):
     """Yield, for each question (a, b, c, _), the word nearest to b - a + c other than a, b and c."""
     unit_vectors = to_unit_length(vectors)
-    word_of_row = {row: word for word, of_word in rows.items() for row in of_word}
+    word_of_row = {row: word for word, word_rows in rows.items() for row in word_rows}
     at_a_time = COSINES_AT_A_TIME // len(vectors) + 1
     for start in range(0, len(questions), at_a_time):
         batch = questions[start : start + at_a_time]
         a, b, c = np.array([[rows[word][0] for word in question[:3]] for question in batch]).T
         cosines = (unit_vectors[b] - unit_vectors[a] + unit_vectors[c]) @ unit_vectors.T
-        for of_question, question in zip(cosines, batch, strict=True):
+        for cosines_of_question, question in zip(cosines, batch, strict=True):
             for word in question[:3]:
-                of_question[rows[word]] = -np.inf
+                cosines_of_question[rows[word]] = -np.inf
         yield from (word_of_row[row] for row in cosines.argmax(axis=1).tolist())
 
 

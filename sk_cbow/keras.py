@@ -209,7 +209,7 @@ def encode(vectorizer, documents, max_length):
     if not isinstance(max_length, Integral) or not 1 <= max_length < 2**31:
         raise ValueError(f"max_length is {max_length!r}: pass an integer above 0")
     batches = [np.empty((0, max_length), np.int32)]
-    unfinished, n_unfinished = np.zeros(max_length, np.int32), 0  # ids of a document that spans several chunks
+    unfinished, n_unfinished = np.zeros(max_length, np.int32), 0  # of a document that continues in the next chunk
     for rows, offsets, is_complete in encode_documents(
         token_lists(documents, vectorizer.analyzer), vectorizer.vocabulary_
     ):

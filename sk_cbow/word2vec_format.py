@@ -390,8 +390,8 @@ def _binary_rows(file, path, vector_size):
         is_too_long = space < 0 and len(data) - token_start > MAX_TOKEN_BYTES
         is_incomplete = not is_too_long and (space < 0 or stop > len(data))
         if is_incomplete and not is_at_end:
-            chunk = file.read(BYTES_AT_A_TIME + n_bytes)
-            data, start, is_at_end = data[start:] + chunk, 0, not chunk
+            more = file.read(BYTES_AT_A_TIME + n_bytes)
+            data, start, is_at_end = data[start:] + more, 0, not more
             continue
         if token_start == len(data):
             return

@@ -198,22 +198,22 @@ def test_lanes_of_a_tile_come_from_all_over_the_block():
 
 
 @pytest.mark.parametrize("document_context", [0.2, 0.8])
-def test_no_chunk_has_tokens_of_two_documents(document_context):
+def test_no_cell_has_tokens_of_two_documents(document_context):
     rng = np.random.default_rng(0)
     documents = [np.full(rng.integers(2, 12), number + 1) for number in range(300)]
     maker = blocks_of(documents, document_context=document_context)
     for blocks in maker.epoch(maker.n_blocks, rng):
         lanes = blocks.token_ids.transpose(0, 1, 3, 2)
-        chunks = lanes.reshape(-1, 4)
-        assert all(len(set(chunk) - {0}) <= 1 for chunk in chunks.tolist())
+        cells = lanes.reshape(-1, 4)
+        assert all(len(set(cell) - {0}) <= 1 for cell in cells.tolist())
 
 
-def test_samples_for_the_document_context_are_uniform_and_half_of_the_chunks_are_seen():
+def test_samples_for_the_document_context_are_uniform_and_half_of_the_cells_are_used():
     maker = blocks_of(np.ones((3000, 20), int), document_context=0.5)
     blocks = list(maker.epoch(maker.n_blocks, np.random.default_rng(0)))
-    rows = np.concatenate([block.sampled_rows.ravel() for block in blocks])
-    np.testing.assert_allclose(np.bincount(rows, minlength=4) / len(rows), 0.25, atol=0.02)
-    pairs = np.concatenate([block.chunk_pairs.ravel() for block in blocks])
+    positions = np.concatenate([block.sampled_positions.ravel() for block in blocks])
+    np.testing.assert_allclose(np.bincount(positions, minlength=4) / len(positions), 0.25, atol=0.02)
+    pairs = np.concatenate([block.cell_pairs.ravel() for block in blocks])
     assert set(pairs.tolist()) == {0, 1}
     assert pairs.mean() == pytest.approx(0.5, abs=0.01)
 

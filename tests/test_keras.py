@@ -187,7 +187,7 @@ def test_a_refit_during_encode_does_not_change_its_result(two_topics, small):
 
 
 @pytest.mark.parametrize("max_length", [2, 6, 20])
-def test_encode_of_documents_that_span_chunks(fitted, monkeypatch, max_length):
+def test_encode_of_documents_in_several_chunks(fitted, monkeypatch, max_length):
     rng = np.random.default_rng(0)
     documents = [rng.choice([*fitted.vocabulary_, "?"], length).tolist() for length in (2, 9, 0, 3, 16, 1, 0)]
     whole = encode(fitted, documents, max_length=max_length)

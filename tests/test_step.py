@@ -31,8 +31,8 @@ def model_of(tables, document_context, negative):
     )
 
 
-def tile_of(token_ids, sampled_window, negative_ids, sampled_rows=((0,),), chunk_pairs=(((0,),),)):
-    arrays = token_ids, sampled_window, negative_ids, sampled_rows, chunk_pairs
+def tile_of(token_ids, sampled_window, negative_ids, sampled_positions=((0,),), cell_pairs=(((0,),),)):
+    arrays = token_ids, sampled_window, negative_ids, sampled_positions, cell_pairs
     return Blocks._make(np.asarray(array, np.int32) for array in arrays)
 
 
@@ -43,20 +43,20 @@ def random_tile(seed=0, n_groups=4, negatives_per_group=6):
     for lane, start in ((0, 0), (0, 9), (0, 11), (1, 4), (1, 20), (2, 21)):
         token_ids[start : start + WINDOW, lane] = 0
     negative_ids = rng.integers(1, N_TOKENS + 1, (n_groups, negatives_per_group))
-    # Two spans of three chunks of four rows.
+    # Two spans of three cells of four positions.
     return tile_of(token_ids, 2, negative_ids, rng.integers(0, 4, (2, 3)), rng.integers(0, 2, (2, 3, 3)))
 
 
 def document_of(lane, tile, position):
     """The document context of a position: the sampled words of its document."""
-    n_spans, n_chunks = tile.sampled_rows.shape
-    n_rows = len(lane) // (n_spans * n_chunks)
-    span, chunk = divmod(position // n_rows, n_chunks)
+    n_spans, n_cells = tile.sampled_positions.shape
+    cell_length = len(lane) // (n_spans * n_cells)
+    span, cell = divmod(position // cell_length, n_cells)
     words = []
-    for other in range(n_chunks):
-        sampled = (span * n_chunks + other) * n_rows + tile.sampled_rows[span, other]
+    for other in range(n_cells):
+        sampled = (span * n_cells + other) * cell_length + tile.sampled_positions[span, other]
         is_same_document = lane[min(position, sampled) : max(position, sampled) + 1].all()  # no padding between
-        if tile.chunk_pairs[span, chunk, other] and is_same_document and sampled != position:
+        if tile.cell_pairs[span, cell, other] and is_same_document and sampled != position:
             words.append(lane[sampled])
     return words
 
@@ -112,10 +112,10 @@ def test_loss_and_gradient_of_a_small_tile_by_hand():
 
 def test_hidden_vectors_with_a_document_context_by_hand():
     table = np.concatenate((np.zeros((1, 8)), np.eye(8))).astype(np.float32)
-    # A document of four tokens in two chunks of two rows, padding, and a document of one token, which sees nothing.
+    # A document of four tokens in two cells of two positions, padding, and a document of one token, without a context.
     lane = np.array([1, 2, 3, 4, 0, 0, 0, 5])
-    # The first chunk sees its own sampled row 0 and row 1 of the second, that is tokens 1 and 4; the second chunk sees
-    # only the first. Between documents, pairs count for nothing.
+    # The first cell uses its own sampled position 0 and position 1 of the second, that is tokens 1 and 4; the second
+    # cell uses only the first. Between documents, pairs count for nothing.
     tile = tile_of(lane[:, None], 1, [[6]], [[0, 1, 0, 1]], [[[1, 1, 1, 1], [1, 0, 1, 1], [1] * 4, [1] * 4]])
     hidden, is_target, _ = context_mean(table, tile, window=1, document_context=0.8)
     assert is_target[:, 0, 0].numpy().tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
@@ -155,10 +155,10 @@ def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(share
     )
     assert n_targets == len(words) > 30
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
-    of_contexts = [(token_ids, as_context)]
-    of_targets = [(token_ids, as_target), (negative_ids, as_negative)]
-    of_tables = [of_contexts + of_targets] if shared else [of_contexts, of_targets]
-    for ids_and_gradients, expected_gradient in zip(of_tables, expected, strict=True):
+    context_gradients = [(token_ids, as_context)]
+    target_gradients = [(token_ids, as_target), (negative_ids, as_negative)]
+    gradients_by_table = [context_gradients + target_gradients] if shared else [context_gradients, target_gradients]
+    for ids_and_gradients, expected_gradient in zip(gradients_by_table, expected, strict=True):
         np.testing.assert_allclose(scatter(N_TOKENS + 1, *ids_and_gradients), expected_gradient, atol=2e-5)
 
 
@@ -170,24 +170,24 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
     options = OPTIONS | {"document_context": document_context}
     tables = random_tables(1 if shared else 2)
     tiles = [random_tile(seed) for seed in range(n_tiles)]
-    of_tables = [[] for _ in tables]
+    ids_and_gradients = [[] for _ in tables]
     for tile in tiles:
         token_ids, _, negative_ids, *_ = tile
         _, _, (as_context, as_target, as_negative) = tile_gradients(tables[0], tables[-1], tile, **options)
         as_both = as_context + as_target  # in a shared table, one occurrence of the row has the sum
-        of_tables[0].append((token_ids, as_both if shared else as_context))
+        ids_and_gradients[0].append((token_ids, as_both if shared else as_context))
         if not shared:
-            of_tables[-1].append((token_ids, as_target))
-        of_tables[-1].append((negative_ids, as_negative))
+            ids_and_gradients[-1].append((token_ids, as_target))
+        ids_and_gradients[-1].append((negative_ids, as_negative))
 
     variables = [tf.Variable(table) for table in tables]
     accumulators = [tf.Variable(np.full(N_TOKENS + 1, 0.5, np.float32)) for _ in tables]
     block = Blocks._make(map(np.stack, zip(*tiles, strict=True)))
     train_on_block(variables, accumulators, block, np.float32(0.1), n_shards=min(n_tiles, 2), **options)
 
-    for table, variable, accumulator, of_table in zip(tables, variables, accumulators, of_tables, strict=True):
-        rows = np.concatenate([np.ravel(ids) for ids, _ in of_table])
-        gradient = np.concatenate([np.reshape(gradients, (-1, VECTOR_SIZE)) for _, gradients in of_table])
+    for table, variable, accumulator, pairs in zip(tables, variables, accumulators, ids_and_gradients, strict=True):
+        rows = np.concatenate([np.ravel(ids) for ids, _ in pairs])
+        gradient = np.concatenate([np.reshape(gradients, (-1, VECTOR_SIZE)) for _, gradients in pairs])
         sums = 0.5 + scatter(N_TOKENS + 1, (rows, np.mean(gradient**2, axis=1, keepdims=True)))
         moved = table - scatter(N_TOKENS + 1, (rows, 0.1 * gradient / np.sqrt(sums[rows])))
         np.testing.assert_allclose(accumulator, sums[:, 0], rtol=1e-5)

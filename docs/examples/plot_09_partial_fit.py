@@ -144,10 +144,10 @@ plt.show()
 # the baseline.
 
 
-def mean_shared(one, other):
+def mean_shared(first, second):
     words = list(at_once[0].vocabulary_)[:1000]
     nearest = []
-    for vectorizer in (one, other):
+    for vectorizer in (first, second):
         rows = [vectorizer.vocabulary_[word] for word in words]
         unit = normalize(vectorizer.embeddings_[rows])
         cosines = unit @ unit.T

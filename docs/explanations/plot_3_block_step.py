@@ -64,9 +64,9 @@ print(f"{n_groups} groups per tile, {targets_per_group} positions per group")
 print(f"{negatives_per_group} negative samples per group")
 
 # %%
-# A cell is a position, a colour is a document, and white is padding.
+# A square is a position, a colour is a document, and white is padding.
 #
-# - Top: the two tiles. Each row of cells is a lane. Where a lane ends, its document
+# - Top: the two tiles. Each row of squares is a lane. Where a lane ends, its document
 #   continues in another one.
 # - Middle: a lane, and copies of it shifted by up to two positions. Each column has a
 #   position (pale) and its context.
@@ -123,7 +123,7 @@ def draw_block(tiles, n_groups):
         axes.set_axis_off()
 
 
-def draw_cell(axes, token_id, x, y, **options):
+def draw_square(axes, token_id, x, y, **options):
     colour = plt.get_cmap("tab20")(token_id % 20) if token_id else "white"
     axes.add_patch(
         Rectangle((x, y), 1, -0.9, facecolor=colour, edgecolor="0.8", **options)
@@ -133,7 +133,7 @@ def draw_cell(axes, token_id, x, y, **options):
 def draw_tile(axes, tile, y, name):
     for position, row in enumerate(tile):
         for lane, token_id in enumerate(row):
-            draw_cell(axes, token_id, position, y - lane, linewidth=0.4)
+            draw_square(axes, token_id, position, y - lane, linewidth=0.4)
     axes.text(-1, y - tile.shape[1] / 2, name, ha="right", va="center")
 
 
@@ -141,7 +141,7 @@ def draw_shifts(axes, token_ids):
     for line, shift in enumerate([-2, -1, 0, 1, 2]):
         for position, token_id in enumerate(token_ids):
             alpha = 0.35 if shift == 0 else 1
-            draw_cell(axes, token_id, position + shift, -line, alpha=alpha)
+            draw_square(axes, token_id, position + shift, -line, alpha=alpha)
         label = f"shifted by {shift:+d}"
         if shift == 0:
             label = "the lane itself, $v_t$: targets"
@@ -167,10 +167,10 @@ def draw_negatives(axes, tile, n_groups):
             axes.add_patch(ConnectionPatch(*ends, "data", "data", color="0.6"))
     left = centre - NEGATIVES_PER_GROUP / 2
     for index in range(NEGATIVES_PER_GROUP):
-        cell = Rectangle(
+        square = Rectangle(
             (left + index, y), 1, -0.9, facecolor="0.85", edgecolor="0.4"
         )
-        axes.add_patch(cell)
+        axes.add_patch(square)
     axes.text(
         left - 1,
         y - 0.45,
@@ -364,25 +364,25 @@ print(f"cosine between the two:               {cosine:.3f}")
 # is from Doc2VecC (Chen, 2017), where sampling acts as regularization.
 #
 # A sample for each position would again need lists of ids. Instead, a lane is divided
-# into spans of 64 positions, and a span into 16 **chunks** of four positions:
+# into spans of 64 positions, and a span into 16 **cells** of four positions:
 #
-# - In each chunk, one of the four positions is sampled.
-# - Each chunk sees each chunk of its span, itself included, with probability 1/2. All
-#   lanes of a tile share these draws.
-# - The document context of a position consists of the sampled positions that its chunk
-#   sees, if they belong to the same document, without the position itself.
+# - In each cell, one of the four positions is sampled.
+# - Each cell uses the sample of each cell of its span, its own included, with
+#   probability 1/2. All lanes of a tile share these draws.
+# - The document context of a position consists of the samples that its cell uses, if
+#   they belong to the same document, without the position itself.
 #
-# At least three positions of padding separate two documents, so a chunk has words of
+# At least three positions of padding separate two documents, so a cell has words of
 # one document only. Therefore, :math:`D` is one product of matrices per span of a lane:
-# a 16 by 16 matrix of zeros and ones, which says which chunk sees which, times the
+# a 16 by 16 matrix, with 1 where one cell uses the sample of another, times the
 # sampled vectors. The gradient is a product with the transposed matrix.
 #
 # The picture shows the weight of each position (from left to right) in the context of
 # each target (from top to bottom), for 64 positions of a lane. The window is a band,
-# interrupted between documents. Sampled positions are shared by the targets of a chunk.
+# interrupted between documents. Sampled positions are shared by the targets of a cell.
 
 
-def context_weights(token_ids, window, sampled_rows, chunk_pairs, s):
+def context_weights(token_ids, window, sampled_positions, cell_pairs, s):
     """Weights of positions in contexts, (n_targets, n_positions)."""
     positions = np.arange(len(token_ids))
     is_token = token_ids != 0
@@ -391,9 +391,9 @@ def context_weights(token_ids, window, sampled_rows, chunk_pairs, s):
     np.fill_diagonal(other, False)  # other words of the same document
     distance = np.abs(np.subtract.outer(positions, positions))
     in_window = other & (distance <= window)
-    is_sampled = sampled_rows.repeat(4) == positions % 4
-    sees = chunk_pairs.repeat(4, axis=0).repeat(4, axis=1).astype(bool)
-    in_sample = other & sees & is_sampled
+    is_sampled = sampled_positions.repeat(4) == positions % 4
+    uses = cell_pairs.repeat(4, axis=0).repeat(4, axis=1).astype(bool)
+    in_sample = other & uses & is_sampled
 
     def mean(members):
         return members / np.maximum(members.sum(axis=1, keepdims=True), 1)
@@ -404,19 +404,19 @@ def context_weights(token_ids, window, sampled_rows, chunk_pairs, s):
 
 maker = block_maker(window=5, document_context=0.8)
 blocks = next(maker.epoch(maker.n_blocks, np.random.default_rng(0)))
-sampled_rows = blocks.sampled_rows[0, 0, 0]
-chunk_pairs = blocks.chunk_pairs[0, 0, 0]
+sampled_positions = blocks.sampled_positions[0, 0, 0]
+cell_pairs = blocks.cell_pairs[0, 0, 0]
 lane = blocks.token_ids[0, 0, :64, 0]
 figure, subplots = plt.subplots(1, 2, figsize=(9, 4.8), layout="compressed")
 for axes, s in zip(subplots, [0, 0.8], strict=True):
-    weights = context_weights(lane, 5, sampled_rows, chunk_pairs, s)
+    weights = context_weights(lane, 5, sampled_positions, cell_pairs, s)
     axes.imshow(weights, cmap="Blues", vmax=0.25)
     axes.set(title=f"document_context={s}", xlabel="position in the context")
 subplots[0].set_ylabel("position of the target")
 plt.show()
 
 # %%
-# If :math:`s = 1`, there are no chunks. Each epoch shuffles the words of each document,
+# If :math:`s = 1`, there are no cells. Each epoch shuffles the words of each document,
 # so that a window is a random sample of the document.
 #
 # The update

@@ -1,11 +1,24 @@
 """Rows of tokens -> epochs of training blocks: subsample, shuffle, pack into lanes, draw negative samples and contexts.
 
-A block holds token ids: the row of a token plus 1, because id 0 is padding.
+This module does not depend on how blocks are trained on. Its terms, which `sk_cbow._training.step` uses, too:
 
-The documents of an epoch form one stream. Between two documents there is enough padding that no context contains tokens
-of both. The stream is cut into lanes of equal length; a context also ends where its lane ends. A tile is a matrix whose
-columns are lanes from all over a block. So two neighbours in a column are neighbours in the text, and two neighbours in
-a row are unrelated. A block consists of a few tiles. This module does not depend on how blocks are trained on.
+token id
+    The row of a token in the tables of vectors plus 1, because id 0 is padding.
+segment
+    A document, or consecutive tokens of one that is longer than a block. The segments of an epoch form one stream, with
+    enough padding between them that no context contains tokens of two.
+block
+    Consecutive tokens of the stream, for one training step. It consists of a few tiles.
+lane
+    Consecutive tokens of a block. A context ends where its lane ends.
+tile
+    Lanes from all over a block, as the columns of a matrix. So neighbours in the same lane are neighbours in the text,
+    and tokens at the same position of different lanes are unrelated.
+group
+    The positions of a tile that share their negative samples.
+span, cell
+    Consecutive positions of a lane: `SPAN` of them, and `POSITIONS_PER_CELL`. The document context of a target is
+    sampled within its span, by cells.
 """
 
 import math
@@ -19,19 +32,19 @@ from sk_cbow._training.config import NEGATIVES_PER_GROUP
 TARGETS_PER_GROUP = 64
 # Length of a lane, in windows. The ends of a short lane would cut off many contexts.
 WINDOWS_PER_LANE = 12
-# Training is compiled for one of these windows, if documents are shorter than `window`: each program takes seconds and
-# some MB. The smaller ones have lanes of the same length as the windows rounded up to them, and so the same results.
+# If no document is longer than `window`, the effective window is rounded up to one of these, so that few programs are
+# compiled: each takes seconds and some MB. Rounding up to 16 or less does not change lanes, and so not the results.
 COMPILED_WINDOWS = np.array([2, 5, 10, *2 ** np.arange(4, 32)])
 # The vectors of a tile take about a megabyte, so that they stay in the cache of a core.
 FLOATS_PER_TILE = 2**18
 # Drawing from a table is one gather; a binary search in the cumulative distribution takes several times as long.
 SAMPLING_TABLE_SIZE = 2**20
-# The document context of a target is a sample of the words of its document in the same span of a lane. A span is cut
-# into chunks. One row of each chunk is sampled, and the targets of a chunk see the samples of a random half of the
-# chunks. Few sampled words per target act as regularization, as in Doc2VecC (Chen, 2017).
+# The document context of a target is a sample of the words of its document in the same span. One position of each cell
+# is sampled. The targets of a cell use the samples of a random half of the cells. Few sampled words per target act as
+# regularization, as in Doc2VecC (Chen, 2017).
 SPAN = 64
-ROWS_PER_CHUNK = 4
-CHUNK_RATE = 0.5
+POSITIONS_PER_CELL = 4
+CELL_PAIR_PROBABILITY = 0.5
 # Packed at a time: enough that the overhead of NumPy's calls is small, and only a few MB.
 TOKENS_AT_A_TIME = 2**17
 
@@ -42,10 +55,10 @@ class Blocks(NamedTuple):
     token_ids: np.ndarray  # (n_blocks, n_tiles, lane_length, n_lanes) int32, 0 is padding
     sampled_windows: np.ndarray  # (n_blocks, n_tiles) int32, context words on each side; equal within a block
     negative_ids: np.ndarray  # (n_blocks, n_tiles, n_groups, negatives_per_group) int32
-    # Used where a context consists of window and document; otherwise zeros, with n_spans = n_chunks = 1. A sampled row
-    # is within its chunk, 0..ROWS_PER_CHUNK - 1. A pair is 1 if the first chunk sees the sample of the second, else 0.
-    sampled_rows: np.ndarray  # (n_blocks, n_tiles, n_spans, n_chunks) int32
-    chunk_pairs: np.ndarray  # (n_blocks, n_tiles, n_spans, n_chunks, n_chunks) int32
+    # The document context; if `document_context` is 0 or 1, zeros, with n_spans = n_cells = 1. A sampled position is
+    # within its cell, 0..POSITIONS_PER_CELL - 1. A pair is 1 if the first cell uses the sample of the second, else 0.
+    sampled_positions: np.ndarray  # (n_blocks, n_tiles, n_spans, n_cells) int32
+    cell_pairs: np.ndarray  # (n_blocks, n_tiles, n_spans, n_cells, n_cells) int32
 
 
 def keep_probability(token_counts, sample):
@@ -146,11 +159,11 @@ class BlockMaker:
     Attributes
     ----------
     effective_window : int
-        The window, or the length of the longest document less 1 if that is smaller.
+        The window; less if the longest document has fewer than window + 1 tokens: their number minus 1.
     compiled_window : int
-        `effective_window`, rounded up to one of a few sizes if it is smaller than `window`.
+        `effective_window`, rounded up to one of `COMPILED_WINDOWS`, but at most `window`.
     gap : int
-        Padding between documents, so that neither a window nor a chunk contains tokens of two documents.
+        Padding between segments, so that neither a window nor a cell contains tokens of two documents.
     block_size : int
         Tokens in a block.
     shapes : Blocks
@@ -182,17 +195,17 @@ class BlockMaker:
         self.effective_window = int(min(window, self.segment_lengths.max(initial=2) - 1))
         self.compiled_window = _round_up_window(self.effective_window, window)
         shape = n_tiles, lane_length, n_lanes = _block_shape(block_size, tile_size, self.compiled_window)
-        rows_per_group = 2 ** round(math.log2(TARGETS_PER_GROUP / n_lanes))
+        positions_per_group = 2 ** round(math.log2(TARGETS_PER_GROUP / n_lanes))  # of each lane
         self.is_shuffled = document_context == 1
         self.has_samples = 0 < document_context < 1
-        n_spans, n_chunks = (lane_length // SPAN, SPAN // ROWS_PER_CHUNK) if self.has_samples else (1, 1)
-        self.gap = max(self.effective_window, ROWS_PER_CHUNK - 1) if self.has_samples else self.effective_window
+        n_spans, n_cells = (lane_length // SPAN, SPAN // POSITIONS_PER_CELL) if self.has_samples else (1, 1)
+        self.gap = max(self.effective_window, POSITIONS_PER_CELL - 1) if self.has_samples else self.effective_window
         self.shapes = Blocks(
             token_ids=shape,
             sampled_windows=(n_tiles,),
-            negative_ids=(n_tiles, lane_length // rows_per_group, negatives_per_group),
-            sampled_rows=(n_tiles, n_spans, n_chunks),
-            chunk_pairs=(n_tiles, n_spans, n_chunks, n_chunks),
+            negative_ids=(n_tiles, lane_length // positions_per_group, negatives_per_group),
+            sampled_positions=(n_tiles, n_spans, n_cells),
+            cell_pairs=(n_tiles, n_spans, n_cells, n_cells),
         )
         self.block_size = math.prod(shape)
         self.n_tokens = len(keep_probability)
@@ -201,8 +214,8 @@ class BlockMaker:
         self.n_blocks = self._blocks_per_epoch(token_counts)
 
     def _blocks_per_epoch(self, token_counts):
-        # The learning rate schedule needs the number of blocks before training begins, but subsampling keeps a random
-        # number of tokens. So every epoch has room for two standard deviations more than the expected number.
+        # The schedule of the learning rate needs the number of blocks before training begins, but subsampling keeps a
+        # random number of tokens. So an epoch has room for two standard deviations above the expected number.
         mean = token_counts @ self.keep_probability
         variance = token_counts @ (self.keep_probability * (1 - self.keep_probability))
         n_kept = mean + 2 * math.sqrt(variance)
@@ -237,7 +250,7 @@ class BlockMaker:
             yield self._draw(rest, sampling_table, rng)
 
     def _shuffled_segments(self, rng):
-        # Of the smallest sufficient type, because there may be very many segments.
+        # Of the smallest sufficient type, because a large corpus has millions of segments.
         n_segments = len(self.segment_lengths)
         segments = rng.permutation(np.arange(n_segments, dtype=np.min_scalar_type(n_segments)))
         n_before = np.cumsum(self.segment_lengths[segments], dtype=np.int64)
@@ -275,11 +288,11 @@ class BlockMaker:
         return Blocks(token_ids, sampled_windows, sampling_table[entries], *self._draw_samples(n_blocks, rng))
 
     def _draw_samples(self, n_blocks, rng):
-        shapes = [(n_blocks, *shape) for shape in (self.shapes.sampled_rows, self.shapes.chunk_pairs)]
+        shapes = [(n_blocks, *shape) for shape in (self.shapes.sampled_positions, self.shapes.cell_pairs)]
         if not self.has_samples:
             return [np.zeros(shape, np.int32) for shape in shapes]
-        sampled_rows = rng.integers(0, ROWS_PER_CHUNK, shapes[0], np.int32)
-        return sampled_rows, (rng.random(shapes[1], np.float32) < CHUNK_RATE).astype(np.int32)
+        sampled_positions = rng.integers(0, POSITIONS_PER_CELL, shapes[0], np.int32)
+        return sampled_positions, (rng.random(shapes[1], np.float32) < CELL_PAIR_PROBABILITY).astype(np.int32)
 
 
 def _round_up_window(effective_window, window):
@@ -295,7 +308,7 @@ def _block_shape(block_size, tile_size, window):
 
 
 def _cut_documents(document_offsets, max_length):
-    """Cut documents into segments of 2..max_length tokens, so that long documents are shuffled and read in parts.
+    """Cut documents into segments of 2..max_length tokens, so that the parts of a long one are shuffled, too.
 
     A segment of one token is dropped: it has no context and is in no context.
     """

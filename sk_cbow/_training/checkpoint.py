@@ -1,4 +1,4 @@
-"""The state of training <-> a file from which the same training can resume."""
+"""Unfinished training <-> a file from which it can resume."""
 
 import hashlib
 import itertools
@@ -19,7 +19,7 @@ TEXTS = ("fingerprint", "rng_state", "progress")
 
 
 class SavedTraining(NamedTuple):
-    """Training between two blocks."""
+    """Unfinished training, between two blocks."""
 
     rng_state: dict  # of the random generator, before training
     progress: Progress
@@ -28,12 +28,12 @@ class SavedTraining(NamedTuple):
 
 def digest(*arrays, texts=()):
     """A hash of the contents of arrays and texts."""
-    state = hashlib.blake2b(digest_size=16)
+    hasher = hashlib.blake2b(digest_size=16)
     for array in arrays:
-        state.update(np.ascontiguousarray(array))
+        hasher.update(np.ascontiguousarray(array))
     for text in texts:
-        state.update(repr(text).encode(errors="surrogatepass"))
-    return state.hexdigest()
+        hasher.update(repr(text).encode(errors="surrogatepass"))
+    return hasher.hexdigest()
 
 
 def fingerprint_of(corpus, config, row_inits, rng_state):
@@ -84,7 +84,7 @@ def _mode(path):
 
 
 def write_checkpoint(path, fingerprint, saved):
-    """Write the state of training to a file.
+    """Write unfinished training to a file.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def write_checkpoint(path, fingerprint, saved):
 
 
 def read_checkpoint(path, fingerprint, n_tables, table_shape):
-    """Read the state of training from a file.
+    """Read unfinished training from a file.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Small random vectors, vectors of previous training and pretrained vectors -> the rows with which training starts."""
+"""Small random vectors, vectors of previous training and pretrained vectors -> the rows from which training starts."""
 
 import reprlib
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class RowInit(NamedTuple):
 
 
 def initial_rows(n_tokens, vector_size, row_inits, rng):
-    """Yield initial values for all rows of a table; of values for the same row, the last ones count.
+    """Yield initial values for all rows of a table; later values of a row replace earlier ones.
 
     First come small random vectors for all rows, uniform in +-0.5 / vector_size as in word2vec.c, some at a time.
 

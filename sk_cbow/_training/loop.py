@@ -32,7 +32,7 @@ class Epochs(NamedTuple):
     """Which epochs of a whole training are trained on; all of them by default."""
 
     first: int
-    n: int
+    n: int  # to train on
     of: int  # epochs of the whole training, over which the learning rate decreases to zero
 
 

@@ -1,4 +1,4 @@
-"""The textbook Keras model of CBOW with negative sampling, and the state of its optimizer."""
+"""The textbook Keras model of CBOW with negative sampling, and the accumulators of its optimizer."""
 
 from sk_cbow._training.runtime import keras
 
@@ -76,7 +76,7 @@ def empty_embedding(n_rows, vector_size, name):
 class RowWiseAdagrad(keras.optimizers.Optimizer):
     """Adagrad with one accumulator per row of a table (Duchi et al., 2011; row-wise as in Naumov et al., 2019).
 
-    This object holds the state between steps: the accumulators and the number of steps. The update itself is in
+    This object holds what is kept between steps: the accumulators and the number of steps. The update itself is in
     `sk_cbow._training.step`, which is compiled.
     """
 

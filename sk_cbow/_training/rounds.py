@@ -35,7 +35,7 @@ class Change(NamedTuple):
 def train_in_rounds(submit, tables, parts, counts, n_occurrences, config, n_rounds, seed):
     """Submit the tasks of all rounds.
 
-    With one part and one round per epoch, the result is that of one machine.
+    With one part and one round per epoch, the result is the same as on one machine.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def train_in_rounds(submit, tables, parts, counts, n_occurrences, config, n_roun
         ]
         losses[epoch] += [submit(_loss_of, part) for part in trained]
         if len(trained) == 1:
-            tables = submit(_tables_of, *trained)  # exactly, whereas a change of them would be rounded
+            tables = submit(_tables_of, *trained)  # not by a change, which would round them
         else:
             changes = [submit(difference, tables, part) for part in trained]
             tables = submit(apply_change, tables, reduce_in_tree(submit, merge, changes))

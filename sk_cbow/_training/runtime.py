@@ -1,4 +1,4 @@
-"""TensorFlow as training needs it: where it can train, what fits in memory, programs compiled once, and threads."""
+"""TensorFlow for training: checks of scopes and memory, programs that are compiled once, and threads."""
 
 import math
 import threading
@@ -50,8 +50,8 @@ def memory_for(config, n_tokens, block_shape):
     vector_size = config.vector_size
     n_tiles, lane_length, n_lanes = block_shape
     floats_per_tile = lane_length * n_lanes * vector_size
-    # Coefficients were measured with large values of each size, with a margin: copies of the tables, the gradients of a
-    # block, temporary arrays of the tiles computed at the same time, and everything else.
+    # Copies of the tables, gradients of a block, temporary arrays of the tiles that are computed at the same time, and
+    # everything else. The coefficients were measured with large sizes, and have a margin.
     n_parallel = max(n_shards_of(n_tiles), 2)
     n_floats = 2.5 * config.n_tables * n_tokens * vector_size + (4 * n_tiles + 27 * n_parallel) * floats_per_tile
     n_bytes = 4 * int(n_floats) + 2**27

@@ -11,8 +11,8 @@ import numpy as np
 
 from sk_cbow._training.runtime import tf
 
-# Up to it, the sum of a context is one expression, which is fastest; beyond, it is a loop, whose memory and time to
-# compile do not grow with the window.
+# The sum over a window up to this size is one expression, which is fastest. Over a larger one, it is a loop, because
+# the memory and the compilation time of the expression grow with the window.
 LARGEST_UNROLLED_WINDOW = 16
 ADAGRAD_EPSILON = 1e-10  # only prevents division by zero: squared gradients are far larger
 
@@ -20,18 +20,19 @@ ADAGRAD_EPSILON = 1e-10  # only prevents division by zero: squared gradients are
 def train_on_blocks(tables, accumulators, blocks, learning_rates, *, n_shards, **options):
     """Take one training step per block, in place.
 
-    The variables are arguments, so that all models of the same sizes share one program.
+    The variables are arguments, so that all models of the same size share one program.
 
     Parameters
     ----------
     tables, accumulators : lists of one or two tf.Variables
-        As in `CBOW` and `RowWiseAdagrad`.
+        The weights of the textbook model, and the accumulators of `RowWiseAdagrad`.
     blocks : Blocks
     learning_rates : float tensor of shape (n_blocks,)
     n_shards : int
         As in `train_on_block`.
     **options
-        Constants of the compiled program: ``window``, ``negative``, ``offset`` and ``document_context``, as in `CBOW`.
+        Constants of the compiled program: ``window``, ``negative``, ``offset`` and ``document_context``, as in
+        `tile_gradients`.
 
     Returns
     -------
@@ -56,8 +57,8 @@ def train_on_blocks(tables, accumulators, blocks, learning_rates, *, n_shards, *
 def train_on_block(tables, accumulators, block, learning_rate, *, n_shards, **options):
     """Take one training step on one block, in place.
 
-    XLA runs most of a program on one core. So the tiles of a block are split into shards, whose gradients are computed
-    by programs that run in parallel. Results do not depend on the number of shards: the gradients of a tile do not
+    XLA runs most of a program on one core. So the tiles of a block are split into shards, and the gradients of the
+    shards are computed in parallel. Results do not depend on the number of shards: the gradients of a tile do not
     depend on other tiles, and the tables are updated in the order of the tiles.
 
     Parameters
@@ -108,25 +109,28 @@ def gradients_of_tiles(tables, tiles, **options):
     row_gradients : list of RowGradients
         One for each table.
     """
-    # Tensors, because the compiled loop would capture variables, which do not exist in the next model any more.
+    # Tensors, because the compiled loop would capture the variables of this model, and the next model, which uses the
+    # same program, has others.
     tables = [tf.convert_to_tensor(table) for table in tables]
 
-    def of_tile(tile):
+    def one_tile(tile):
         loss, n_targets, gradients = tile_gradients(tables[0], tables[-1], tile, **options)
         as_context, as_target, as_negative = (tf.reshape(values, [-1, values.shape[-1]]) for values in gradients)
         token_ids, negative_ids = tf.reshape(tile.token_ids, [-1]), tf.reshape(tile.negative_ids, [-1])
         with_negatives = tf.concat([token_ids, negative_ids], axis=0)
         if len(tables) == 1:
-            of_tables = [(with_negatives, tf.concat([as_context + as_target, as_negative], axis=0))]
+            gradients_by_table = [(with_negatives, tf.concat([as_context + as_target, as_negative], axis=0))]
         else:
-            of_tables = [(token_ids, as_context), (with_negatives, tf.concat([as_target, as_negative], axis=0))]
+            as_target_or_negative = tf.concat([as_target, as_negative], axis=0)
+            gradients_by_table = [(token_ids, as_context), (with_negatives, as_target_or_negative)]
         row_gradients = [
-            RowGradients(ids, values, _row_sums(tf.square(values))[:, 0] / values.shape[1]) for ids, values in of_tables
+            RowGradients(ids, values, _sum_over_columns(tf.square(values))[:, 0] / values.shape[1])
+            for ids, values in gradients_by_table
         ]
         return loss, n_targets, row_gradients
 
     signature = (tf.float32, tf.float32, [RowGradients(tf.int32, tf.float32, tf.float32) for _ in tables])
-    losses, n_targets, row_gradients = tf.map_fn(of_tile, tiles, fn_output_signature=signature)
+    losses, n_targets, row_gradients = tf.map_fn(one_tile, tiles, fn_output_signature=signature)
     return tf.reduce_sum(losses), tf.reduce_sum(n_targets), row_gradients
 
 
@@ -139,8 +143,14 @@ def tile_gradients(context_table, target_table, tile, *, window, negative, offse
     tile : Blocks
         One tile of one block, so that arrays have two axes less: token ids of shape (lane_length, n_lanes), one sampled
         window and so on.
-    window, negative, offset, document_context
-        As in `CBOW`.
+    window : int
+        Maximum of the sampled window.
+    negative : int
+        Total weight of the negative samples of a target.
+    offset : float
+        What is subtracted from every dot product.
+    document_context : float
+        Weight of the document in the context.
 
     Returns
     -------
@@ -162,9 +172,9 @@ def context_mean(table, tile, *, window, document_context):
     """Average the vectors of each position's context: the window around it and a sample of the rest of its document.
 
     The two averages have the weights 1 - document_context and document_context; without sampled words, the window has
-    all the weight. A position is a training example if it holds a token and its window contains words. The document as
-    context is from Doc2VecC (Chen, 2017); that it shares the table of the window, from sent2vec (Pagliardini et al.,
-    2018).
+    all the weight. A position is a training example if it holds a token and its window contains words. Doc2VecC (Chen,
+    2017) has the document as context, and sent2vec (Pagliardini et al., 2018) one table for words of the document and
+    of the window.
 
     Parameters
     ----------
@@ -200,7 +210,7 @@ def context_mean(table, tile, *, window, document_context):
     if not 0 < document_context < 1:  # with 1, the words of a document are shuffled, so the window is the sample
         return context_sum * window_weight, is_target, lambda gradient: is_token * from_window(gradient * window_weight)
 
-    document_sum, from_document = _document_sum(is_token, tile.sampled_rows, tile.chunk_pairs)
+    document_sum, from_document = _document_sum(is_token, tile.sampled_positions, tile.cell_pairs)
     # If a position has sampled words, it also has neighbours, so that the window is not empty.
     n_document = document_sum(is_token)
     document_share = document_context * tf.cast(n_document > 0, tf.float32)
@@ -219,7 +229,7 @@ def _with_margins(values, window):
 
 
 def _window_sum(sampled_window, window):
-    """Return a function that sums the neighbours on both sides of each position, margins excepted.
+    """Return a function that sums the neighbours on both sides of each position; its result has no margins.
 
     With margins of zeros, the function is its own adjoint.
     """
@@ -243,18 +253,18 @@ def _window_sum(sampled_window, window):
     return window_sum
 
 
-def _document_sum(is_token, sampled_rows, chunk_pairs):
+def _document_sum(is_token, sampled_positions, cell_pairs):
     """Return a function that sums over the sampled positions of each position's document, and its adjoint.
 
-    A position is not in its own sum. Because of the padding between documents, a chunk (consecutive rows of one lane)
-    has tokens of one document only. So a matrix (n_chunks, n_chunks) for each span of a lane says which chunks see the
-    samples of which others.
+    A position is not in its own sum. Because of the padding between documents, all tokens of a cell are of the same
+    document. So the sums in a span are a product with a matrix (n_cells, n_cells). An entry is 1 if the targets of one
+    cell use the sample of another cell, otherwise 0.
 
     Parameters
     ----------
     is_token : tensor of shape (lane_length, n_lanes, 1)
-    sampled_rows : int tensor of shape (n_spans, n_chunks)
-    chunk_pairs : int tensor of shape (n_spans, n_chunks, n_chunks)
+    sampled_positions : int tensor of shape (n_spans, n_cells)
+    cell_pairs : int tensor of shape (n_spans, n_cells, n_cells)
 
     Returns
     -------
@@ -262,42 +272,44 @@ def _document_sum(is_token, sampled_rows, chunk_pairs):
         Of tensors (lane_length, n_lanes, columns).
     """
     lane_length, n_lanes, _ = is_token.shape
-    n_spans, n_chunks = sampled_rows.shape
-    n_rows = lane_length // (n_spans * n_chunks)  # in a chunk
+    n_spans, n_cells = sampled_positions.shape
+    cell_length = lane_length // (n_spans * n_cells)
 
-    def chunk_sums(values):
-        """Sum values over the rows of each chunk, to (n_spans, n_lanes, n_chunks, columns)."""
-        chunks = tf.reshape(values, [n_spans, n_chunks, n_rows, n_lanes, values.shape[-1]])
-        return tf.transpose(tf.add_n([chunks[:, :, row] for row in range(n_rows)]), [0, 2, 1, 3])
+    def cell_sums(values):
+        """Sum values over the positions of each cell, to (n_spans, n_lanes, n_cells, columns)."""
+        cells = tf.reshape(values, [n_spans, n_cells, cell_length, n_lanes, values.shape[-1]])
+        return tf.transpose(tf.add_n([cells[:, :, position] for position in range(cell_length)]), [0, 2, 1, 3])
 
-    def broadcast(chunk_values):
-        """Repeat the values of each chunk for each of its positions."""
-        columns = chunk_values.shape[-1]
-        rows = tf.transpose(chunk_values, [0, 2, 1, 3])[:, :, None]
+    def broadcast(cell_values):
+        """Repeat the values of each cell for each of its positions."""
+        columns = cell_values.shape[-1]
+        cells = tf.transpose(cell_values, [0, 2, 1, 3])[:, :, None]
         return tf.reshape(
-            tf.broadcast_to(rows, [n_spans, n_chunks, n_rows, n_lanes, columns]), [lane_length, n_lanes, columns]
+            tf.broadcast_to(cells, [n_spans, n_cells, cell_length, n_lanes, columns]), [lane_length, n_lanes, columns]
         )
 
-    # A document begins at a token that follows padding. Counting the beginnings gives each chunk of a span the index of
+    # A document begins at a token that follows padding. Counting the beginnings gives each cell of a span the index of
     # its document.
-    begins = chunk_sums(is_token * (1 - tf.pad(is_token[:-1], [[1, 0], [0, 0], [0, 0]])))
-    lower_triangle = tf.linalg.band_part(tf.ones((n_chunks, n_chunks)), -1, 0)
-    document = tf.matmul(lower_triangle, begins)  # (n_spans, n_lanes, n_chunks, 1)
+    begins = cell_sums(is_token * (1 - tf.pad(is_token[:-1], [[1, 0], [0, 0], [0, 0]])))
+    lower_triangle = tf.linalg.band_part(tf.ones((n_cells, n_cells)), -1, 0)
+    document = tf.matmul(lower_triangle, begins)  # (n_spans, n_lanes, n_cells, 1)
     is_same_document = tf.cast(document == tf.linalg.matrix_transpose(document), tf.float32)
-    pairs = tf.cast(chunk_pairs, tf.float32)
-    sees = is_same_document * pairs[:, None]  # (n_spans, n_lanes, n_chunks, n_chunks)
+    pairs = tf.cast(cell_pairs, tf.float32)
+    uses_sample = is_same_document * pairs[:, None]  # (n_spans, n_lanes, n_cells, n_cells)
 
-    is_sampled = tf.reshape(tf.one_hot(tf.reshape(sampled_rows, [-1]), n_rows), [lane_length, 1, 1])
-    sees_itself = is_sampled * tf.reshape(tf.repeat(tf.linalg.diag_part(pairs), n_rows), [lane_length, 1, 1])
-    sampled_positions = tf.reshape(sampled_rows, [-1]) + n_rows * tf.range(n_spans * n_chunks)
+    is_sampled = tf.reshape(tf.one_hot(tf.reshape(sampled_positions, [-1]), cell_length), [lane_length, 1, 1])
+    own_pairs = tf.repeat(tf.linalg.diag_part(pairs), cell_length)
+    is_own_sample = is_sampled * tf.reshape(own_pairs, [lane_length, 1, 1])
+    cell_starts = cell_length * tf.range(n_spans * n_cells)
+    positions_in_lane = tf.reshape(sampled_positions, [-1]) + cell_starts
 
     def document_sum(values):
-        sampled = tf.reshape(tf.gather(values, sampled_positions), [n_spans, n_chunks, n_lanes, values.shape[-1]])
-        return broadcast(tf.matmul(sees, tf.transpose(sampled, [0, 2, 1, 3]))) - sees_itself * values
+        sampled = tf.reshape(tf.gather(values, positions_in_lane), [n_spans, n_cells, n_lanes, values.shape[-1]])
+        return broadcast(tf.matmul(uses_sample, tf.transpose(sampled, [0, 2, 1, 3]))) - is_own_sample * values
 
     def adjoint(gradient):
-        to_sampled = broadcast(tf.matmul(sees, chunk_sums(gradient), transpose_a=True))
-        return is_sampled * to_sampled - sees_itself * gradient
+        to_sampled = broadcast(tf.matmul(uses_sample, cell_sums(gradient), transpose_a=True))
+        return is_sampled * to_sampled - is_own_sample * gradient
 
     return document_sum, adjoint
 
@@ -308,9 +320,9 @@ def negative_sampling(hidden, is_target, table, token_ids, negative_ids, *, nega
     The logits of an example are the dot products of its hidden vector with the vectors of the target and of the
     negative samples of its group, less the offset.
 
-    Group g consists of the rows g, g + n_groups, g + 2 * n_groups and so on of a tile. So its targets are far apart in
-    the text and have different contexts. If neighbours shared negative samples, each sample would be compared with
-    nearly the same context repeatedly.
+    Group g consists of the positions g, g + n_groups, g + 2 * n_groups and so on of all lanes. So its targets are far
+    apart in the text and have different contexts. If neighbours shared negative samples, each sample would be compared
+    with nearly the same context repeatedly.
 
     Parameters
     ----------
@@ -336,15 +348,16 @@ def negative_sampling(hidden, is_target, table, token_ids, negative_ids, *, nega
 
     def by_group(values):
         """Arrange the values of all positions as (n_groups, group_size, columns)."""
-        rows = tf.reshape(values, [-1, n_groups, n_lanes, values.shape[-1]])
-        return tf.reshape(tf.transpose(rows, [1, 0, 2, 3]), [n_groups, -1, values.shape[-1]])
+        ordered = tf.reshape(values, [-1, n_groups, n_lanes, values.shape[-1]])
+        return tf.reshape(tf.transpose(ordered, [1, 0, 2, 3]), [n_groups, -1, values.shape[-1]])
 
     def in_order(grouped):
-        rows = tf.reshape(grouped, [n_groups, -1, n_lanes, grouped.shape[-1]])
-        return tf.reshape(tf.transpose(rows, [1, 0, 2, 3]), [lane_length, n_lanes, -1])
+        """Arrange values by group as (lane_length, n_lanes, columns)."""
+        grouped = tf.reshape(grouped, [n_groups, -1, n_lanes, grouped.shape[-1]])
+        return tf.reshape(tf.transpose(grouped, [1, 0, 2, 3]), [lane_length, n_lanes, -1])
 
     target_vectors = tf.gather(table, token_ids)
-    logit = _row_sums(hidden * target_vectors) - offset  # (lane_length, n_lanes, 1)
+    logit = _sum_over_columns(hidden * target_vectors) - offset  # (lane_length, n_lanes, 1)
 
     # A negative sample that equals the target is dropped, not drawn again.
     negative_vectors = tf.gather(table, negative_ids)  # (n_groups, negatives_per_group, vector_size)
@@ -377,15 +390,16 @@ def update_tables(tables, accumulators, row_gradients, learning_rate):
     learning_rate : scalar tensor
     """
     # XLA compiles these to scatter in place, which is fast, and bit-for-bit reproducible with any number of threads.
-    for table, accumulator, *of_shards in zip(tables, accumulators, *row_gradients, strict=True):
-        for ids, _, mean_squares in of_shards:
+    for table, accumulator, *shard_gradients in zip(tables, accumulators, *row_gradients, strict=True):
+        for ids, _, mean_squares in shard_gradients:
             accumulator.assign(tf.tensor_scatter_nd_add(accumulator, ids[:, :, None], mean_squares))
-        for ids, values, _ in of_shards:
+        for ids, values, _ in shard_gradients:
             rates = learning_rate * tf.math.rsqrt(tf.gather(accumulator, ids) + ADAGRAD_EPSILON)
             table.assign(tf.tensor_scatter_nd_sub(table, ids[:, :, None], rates[:, :, None] * values))
 
 
-def _row_sums(values):
-    # A product with ones, because XLA does not vectorize sums over rows on CPU: they take more than twice as long.
+def _sum_over_columns(values):
+    """Sum over the last axis, (..., columns) to (..., 1)."""
+    # A product with ones, because XLA does not vectorize such sums on CPU: they take more than twice as long.
     columns = values.shape[-1]
     return tf.reshape(tf.matmul(tf.reshape(values, [-1, columns]), tf.ones((columns, 1))), [*values.shape[:-1], 1])
