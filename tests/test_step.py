@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from sk_cbow._training.blocks import Blocks
-from sk_cbow._training.model import tables_of
 from sk_cbow._training.step import RowGradients, context_mean, tile_gradients, train_on_block, update_tables
 from sk_cbow.keras import cbow_model
 
@@ -148,7 +147,7 @@ def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(share
         expected_loss = tf.reduce_sum(tf.nn.softplus(math.log(NEGATIVE) - products["word_product"])) + tf.reduce_sum(
             weights * tf.nn.softplus(products["negative_products"] - math.log(NEGATIVE))
         )
-    expected = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(expected_loss, tables_of(model))]
+    expected = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(expected_loss, model.trainable_weights)]
 
     loss, n_targets, (as_context, as_target, as_negative) = tile_gradients(
         tables[0], tables[-1], tile, **OPTIONS | {"document_context": document_context}

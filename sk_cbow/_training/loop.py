@@ -11,7 +11,7 @@ import numpy as np
 from sk_cbow._forked import check_not_forked
 from sk_cbow._training.config import NO_PROGRESS, EpochLoss, Progress, Tables
 from sk_cbow._training.initial import initial_rows
-from sk_cbow._training.model import RowWiseAdagrad, empty_embedding, tables_of, textbook_model
+from sk_cbow._training.model import RowWiseAdagrad, empty_embedding, textbook_model
 from sk_cbow._training.runtime import (
     compiled,
     eager_scope,
@@ -49,7 +49,7 @@ def train(
     progress=NO_PROGRESS,
     save=None,
 ):
-    """Build a model, initialize it and train it on epochs of blocks.
+    """Make tables, initialize them and train them on epochs of blocks.
 
     Parameters
     ----------
@@ -91,50 +91,66 @@ def train(
     epochs = epochs or Epochs(0, config.epochs, config.epochs)
     with eager_scope(), memory_for(config, n_tokens, block_maker.shapes.token_ids):
         callbacks = _callback_list(callbacks)
-        model = _build_model(block_maker, config, epochs)
+        trainee = _trainee_of(block_maker, config, epochs)
         try:
-            _initialize(model, n_tokens, row_inits, rng)
+            _initialize(trainee, n_tokens, row_inits, rng)
             n_done = (epochs.first + len(progress.losses)) * block_maker.n_blocks + progress.n_blocks
-            model.optimizer.iterations.assign(n_done)
-            for latest in _run(model, block_maker, config, epochs, seed, progress, callbacks, verbose):
+            trainee.optimizer.iterations.assign(n_done)
+            for latest in _run(trainee, block_maker, config, epochs, seed, progress, callbacks, verbose):
                 progress = latest
                 if save is not None:
-                    save(_tables_of(model, n_tokens), progress)
-            return _tables_of(model, n_tokens), list(progress.losses)
+                    save(_tables_of(trainee, n_tokens), progress)
+            return _tables_of(trainee, n_tokens), list(progress.losses)
         finally:
             # A model has reference cycles and holds some MB, which would accumulate over fits until Python collects
             # garbage. Generation 2 is not collected: it contains all of TensorFlow and takes a quarter of a second.
-            model = None
+            trainee = None
             gc.collect(1)
 
 
-def _build_model(block_maker, config, epochs):
-    """Build the textbook model with tables of zeros, and its optimizer, for whole blocks."""
+class Trainee(NamedTuple):
+    """What is trained."""
+
+    layers: list  # of one or two keras.layers.Embedding
+    optimizer: RowWiseAdagrad
+
+    @property
+    def tables(self):
+        """TensorFlow's variables, of the context and of the target."""
+        return [layer.embeddings.value for layer in self.layers]
+
+    @property
+    def accumulators(self):
+        return [accumulator.value for accumulator in self.optimizer.accumulators]
+
+
+def _trainee_of(block_maker, config, epochs):
+    """Make tables of zeros, and their optimizer."""
     names = ["embedding"] if config.shared_embedding else ["context_embedding", "target_embedding"]
     n_rows = with_spare_rows(block_maker.n_tokens + 1)
     layers = [empty_embedding(n_rows, config.vector_size, name) for name in names]
+    n_blocks = epochs.of * block_maker.n_blocks
+    decay = keras.optimizers.schedules.PolynomialDecay(config.learning_rate, n_blocks, end_learning_rate=0.0)
+    optimizer = RowWiseAdagrad(decay)
+    optimizer.build([layer.embeddings for layer in layers])
+    return Trainee(layers, optimizer)
+
+
+def _model_of(trainee, block_maker, config):
+    """Build the textbook model of the layers in training."""
     model = textbook_model(
-        layers,
+        trainee.layers,
         window=block_maker.compiled_window,
         negative=config.negative,
         document_context=config.document_context,
     )
-    n_blocks = epochs.of * block_maker.n_blocks
-    decay = keras.optimizers.schedules.PolynomialDecay(config.learning_rate, n_blocks, end_learning_rate=0.0)
-    model.optimizer = RowWiseAdagrad(decay)
-    model.optimizer.build(tables_of(model))
+    model.optimizer = trainee.optimizer
+    model.stop_training = False
     return model
 
 
-def _variables_of(model):
-    """Return the tables and the accumulators of a model, as lists of TensorFlow's variables."""
-    return [table.value for table in tables_of(model)], [
-        accumulator.value for accumulator in model.optimizer.accumulators
-    ]
-
-
-def _initialize(model, n_tokens, row_inits, rng):
-    for table, accumulator, inits in zip(*_variables_of(model), row_inits, strict=True):
+def _initialize(trainee, n_tokens, row_inits, rng):
+    for table, accumulator, inits in zip(trainee.tables, trainee.accumulators, row_inits, strict=True):
         accumulators = np.zeros(accumulator.shape, np.float32)
         for init in initial_rows(n_tokens, table.shape[1], inits, rng):
             write_rows(table, init.rows + 1, init.vectors)
@@ -142,23 +158,23 @@ def _initialize(model, n_tokens, row_inits, rng):
         accumulator.assign(accumulators)
 
 
-def _tables_of(model, n_tokens):
-    tables, accumulators = _variables_of(model)
+def _tables_of(trainee, n_tokens):
     return Tables(
         # Views, because copying large tables takes seconds.
-        [np.asarray(tf.convert_to_tensor(table))[1 : n_tokens + 1] for table in tables],
-        [accumulator.numpy()[1 : n_tokens + 1] for accumulator in accumulators],
+        [np.asarray(tf.convert_to_tensor(table))[1 : n_tokens + 1] for table in trainee.tables],
+        [accumulator.numpy()[1 : n_tokens + 1] for accumulator in trainee.accumulators],
     )
 
 
-def _run(model, block_maker, config, epochs, seed, progress, callbacks, verbose):
+def _run(trainee, block_maker, config, epochs, seed, progress, callbacks, verbose):
     """Train for the remaining epochs; yield the progress after each epoch and every `SECONDS_BETWEEN_SAVES`."""
-    train_on = _compiled_training(model, block_maker, config)
+    train_on = _compiled_training(trainee, block_maker, config)
     tokens_per_block = len(block_maker.rows) / block_maker.n_blocks
+    # Building the model takes longer than training on a few blocks, and only callbacks use it.
+    model = _model_of(trainee, block_maker, config) if callbacks else None
     callbacks = keras.callbacks.CallbackList(
         callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs.n, steps=block_maker.n_blocks
     )
-    model.stop_training = False
     logs, last_save = {}, time.monotonic()
     upcoming = _upcoming_blocks(block_maker, epochs, seed, progress)
     blocks = next(upcoming, None)
@@ -169,7 +185,7 @@ def _run(model, block_maker, config, epochs, seed, progress, callbacks, verbose)
         for epoch in range(len(progress.losses), epochs.n):
             callbacks.on_epoch_begin(epoch)
             n_before, start = progress.n_blocks, time.perf_counter()
-            while progress.n_blocks < block_maker.n_blocks and not model.stop_training:
+            while progress.n_blocks < block_maker.n_blocks and not _is_stopped(model):
                 callbacks.on_train_batch_begin(progress.n_blocks)
                 training = call_in_thread(train_on, blocks, progress)
                 blocks = next(upcoming, None)
@@ -187,9 +203,13 @@ def _run(model, block_maker, config, epochs, seed, progress, callbacks, verbose)
             callbacks.on_epoch_end(epoch, logs)
             yield progress
             last_save = time.monotonic()
-            if model.stop_training:
+            if _is_stopped(model):
                 break
         callbacks.on_train_end(logs)
+
+
+def _is_stopped(model):
+    return model is not None and model.stop_training
 
 
 def _upcoming_blocks(block_maker, epochs, seed, progress):
@@ -204,9 +224,9 @@ def _upcoming_blocks(block_maker, epochs, seed, progress):
                 yield blocks._make(tf.constant(array[n_skipped:]) for array in blocks)
 
 
-def _compiled_training(model, block_maker, config):
+def _compiled_training(trainee, block_maker, config):
     """Return a compiled function that trains on some blocks and returns the new progress."""
-    tables, accumulators = _variables_of(model)
+    tables, accumulators, optimizer = trainee.tables, trainee.accumulators, trainee.optimizer
     shapes = block_maker.shapes
     blocks = shapes._make(tf.TensorSpec((None, *shape), tf.int32) for shape in shapes)
     program = compiled(
@@ -223,9 +243,9 @@ def _compiled_training(model, block_maker, config):
     )
 
     def train_on(blocks, progress):
-        steps = model.optimizer.iterations.numpy() + np.arange(len(blocks.token_ids))
-        total, n_targets = program(tables, accumulators, blocks, model.optimizer.schedule(steps))
-        model.optimizer.iterations.assign_add(len(steps))
+        steps = optimizer.iterations.numpy() + np.arange(len(blocks.token_ids))
+        total, n_targets = program(tables, accumulators, blocks, optimizer.schedule(steps))
+        optimizer.iterations.assign_add(len(steps))
         loss = EpochLoss(progress.loss.total + float(total), progress.loss.n_targets + float(n_targets))
         return progress._replace(n_blocks=progress.n_blocks + len(steps), loss=loss)
 

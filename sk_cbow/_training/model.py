@@ -57,12 +57,6 @@ def _mean_of_words(embedding, ids):
     return keras.ops.sum(is_word * embedding(ids), axis=1) / n_words, keras.ops.max(is_word, axis=1)
 
 
-def tables_of(model):
-    """Return the weights of the ``Embedding`` layers; of two, first those of the context."""
-    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
-    return [layer.embeddings for layer in sorted(layers, key=lambda layer: layer.name)]
-
-
 def empty_embedding(n_rows, vector_size, name):
     """Make an ``Embedding`` layer of zeros; row 0 is the padding.
 
