@@ -308,8 +308,8 @@ components_, loss_curve_, n_iter_
             seed,
         )
         rng.bit_generator.state = submit(_second, initial).result()
-        losses = [submit.gather(of_epoch) for of_epoch in losses]
-        return tables.result(), [EpochLoss(*map(sum, zip(*of_epoch, strict=True))) for of_epoch in losses]
+        losses = [submit.gather(losses_of_epoch) for losses_of_epoch in losses]
+        return tables.result(), [EpochLoss(*map(sum, zip(*losses_of_epoch, strict=True))) for losses_of_epoch in losses]
 
 
 # Without the wrapper of scikit-learn's `set_output`, which would compute lazy vectors. For local documents,
@@ -374,16 +374,16 @@ class Submit:
         self.futures = WeakSet()  # of results that are still referenced
 
     def __call__(self, function, *arguments):
-        (future,) = self._track([self.client.submit(function, *arguments, pure=False)])
+        (future,) = self.track([self.client.submit(function, *arguments, pure=False)])
         return future
 
     def map(self, function, *iterables, **arguments):
         """Submit a function for each element of the iterables, as one graph."""
-        return self._track(self.client.map(function, *iterables, **arguments, pure=False))
+        return self.track(self.client.map(function, *iterables, **arguments, pure=False))
 
     def compute(self, delayed):
         """Submit delayed objects, as one graph."""
-        return self._track(self.client.compute(delayed))
+        return self.track(self.client.compute(delayed))
 
     def literal(self, value):
         """Make a value available to tasks. Unlike scattered data, it can be restored if its worker dies."""
@@ -394,7 +394,8 @@ class Submit:
     def gather(self, futures):
         return self.client.gather(futures)
 
-    def _track(self, futures):
+    def track(self, futures):
+        """Cancel these futures, too, after an error or Ctrl-C."""
         self.futures.update(futures)
         return futures
 

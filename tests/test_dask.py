@@ -1,6 +1,7 @@
 """Training and transforming on a cluster of two processes, shared by all tests of this module."""
 
 import asyncio
+import math
 import os
 import pickle
 import re
@@ -25,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 import sk_cbow.dask
 from sk_cbow import CBOWVectorizer, word2vec_format
 from sk_cbow._vocabulary import choose_vocabulary
-from sk_cbow.dask import DaskCBOWVectorizer, _submit
+from sk_cbow.dask import DaskCBOWVectorizer
 
 pytestmark = [
     pytest.mark.slow,
@@ -81,6 +82,31 @@ def test_vocabulary_counts_and_idf_are_those_of_one_machine(two_topics, small, e
     assert list(expected.vocabulary_) == list(local.vocabulary_)
     np.testing.assert_array_equal(expected.token_counts_, local.token_counts_)
     np.testing.assert_array_equal(expected.idf_, local.idf_)
+
+
+@pytest.mark.parametrize("shared_embedding", [True, False])
+def test_one_part_and_one_round_are_one_machine(client, two_topics, small, shared_embedding):
+    parameters = small | {"shared_embedding": shared_embedding, "weighting": "idf", "remove_components": 1}
+    local = CBOWVectorizer(**parameters)
+    on_cluster = DaskCBOWVectorizer(**parameters, n_parts=1, n_rounds=1)
+    documents, _ = two_topics
+    for method, X in [("fit", documents), ("partial_fit", [*documents[:200], ["tea", "lemon"] * 4])]:
+        getattr(local, method)(X)
+        getattr(on_cluster, method)(dask.bag.from_sequence(X, npartitions=3))
+        assert_identical(on_cluster, local)
+        np.testing.assert_array_equal(on_cluster.transform(documents), local.transform(documents))
+
+
+def test_the_loss_is_the_mean_over_the_targets_of_all_parts_and_rounds(client):
+    # Frozen, and so long and opposite that the only loss is that of "a" as the target of "a".
+    vectors, negative = {"a": [0.1], "b": [-1000.0]}, 5
+    of_a = math.log1p(negative * math.exp(-(0.1**2)))
+    partitions = [dask.delayed([["a", "a"]] * 900), dask.delayed([["b", "b"]] * 100)]
+    parameters = {"vector_size": 1, "sample": 0, "epochs": 2, "document_context": 0, "negative": negative}
+    vectorizer = DaskCBOWVectorizer(**parameters, init_vectors=vectors, freeze_init=True, n_parts=2, n_rounds=2)
+    assert vectorizer.fit(partitions).loss_curve_ == pytest.approx(
+        [0.9 * of_a] * 2, rel=2e-3
+    )  # lanes end within documents
 
 
 @pytest.mark.parametrize("shared_embedding", [True, False])
@@ -240,18 +266,18 @@ def test_several_columns_are_an_error_however_they_are_chunked(client, expected,
             getattr(pickle.loads(pickle.dumps(expected)), method)(X)
 
 
-def test_after_an_interruption_the_cluster_cancels_submitted_tasks(client):
-    held = []
+def test_after_ctrl_c_the_cluster_cancels_submitted_tasks(client, bag, quick):
+    def press_ctrl_c():
+        wait_for(lambda: client.run_on_scheduler(n_tasks, name="apply_change"))
+        os.kill(os.getpid(), signal.SIGINT)
 
-    def interrupted():
-        with _submit() as submit:
-            held.extend(submit(time.sleep, number) for number in range(1, 4))
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert len(held) == 3  # like references in a traceback
+    thread = threading.Thread(target=press_ctrl_c)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        DaskCBOWVectorizer(**quick | {"n_rounds": 200}).fit(bag)
+    thread.join(60)
     wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks))
+    assert caught.tb is not None  # the results that it refers to do not keep tasks alive
 
 
 def test_after_an_error_the_cluster_drops_the_documents(client, bag, quick):
