@@ -1,6 +1,6 @@
+import copy
 import errno
 import io
-import json
 import os
 import pickle
 import resource
@@ -24,14 +24,17 @@ SMALL = {"vector_size": 8, "epochs": 4, "batch_size": 256, "sample": 0, "random_
 
 
 class Interrupt(keras.callbacks.Callback):
-    """Interrupt training after the first blocks of an epoch; record the epochs that began."""
+    """Interrupt training after the first blocks of an epoch; record which epochs begin and their losses."""
 
     def __init__(self, epoch=None):
         super().__init__()
-        self.epoch, self.begun = epoch, []
+        self.epoch, self.begun, self.losses = epoch, [], []
 
     def on_epoch_begin(self, epoch, logs=None):
         self.begun.append(epoch)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(logs["loss"])
 
     def on_train_batch_end(self, batch, logs=None):
         if len(self.begun) and self.begun[-1] == self.epoch:
@@ -98,18 +101,49 @@ CBOWVectorizer(**SMALL, checkpoint=sys.argv[2], callbacks=lambda: [kill]).fit(DO
     np.testing.assert_array_equal(resumed.embeddings_, expected.embeddings_)
 
 
+@pytest.mark.parametrize("how", ["partial_fit", "warm_start"])
+def test_an_interrupted_call_that_continues_training_resumes_with_identical_results(tmp_path, always_save, how):
+    path = tmp_path / "training"
+    vectorizer = CBOWVectorizer(**SMALL, warm_start=how == "warm_start").fit(DOCUMENTS[:50])
+    expected = copy.deepcopy(vectorizer)
+    method = "partial_fit" if how == "partial_fit" else "fit"
+    getattr(expected, method)(DOCUMENTS)
+
+    before = pickle.dumps(vectorizer)
+    with pytest.raises(KeyboardInterrupt):
+        getattr(vectorizer.set_params(checkpoint=path, callbacks=lambda: [Interrupt(2)]), method)(DOCUMENTS)
+    assert pickle.dumps(vectorizer.set_params(checkpoint=None, callbacks=None)) == before
+    observer = Interrupt()
+    resumed = pickle.loads(before).set_params(checkpoint=path, callbacks=lambda: [observer])
+    getattr(resumed, method)(DOCUMENTS)
+    assert observer.begun == [2, 3]
+    np.testing.assert_array_equal(resumed.embeddings_, expected.embeddings_)
+    assert resumed.loss_curve_ == expected.loss_curve_
+    assert not path.exists()
+
+
+def test_a_checkpoint_of_incremental_training_is_not_one_of_a_fit(tmp_path, always_save):
+    path = tmp_path / "training"
+    vectorizer = CBOWVectorizer(**SMALL, min_count=1).fit(DOCUMENTS)
+    with pytest.raises(KeyboardInterrupt):
+        vectorizer.set_params(checkpoint=path, callbacks=lambda: [Interrupt(2)]).partial_fit(DOCUMENTS)
+    with pytest.raises(ValueError, match="is of another fit, with another random_state and initial vectors: fit as"):
+        vectorizer.set_params(callbacks=None).fit(DOCUMENTS)
+
+
 def test_without_a_random_state_a_fit_resumes_with_its_own(tmp_path, always_save):
     path = tmp_path / "training"
-    interrupted(path, random_state=None)
-    with np.load(path) as saved:
-        losses, table = json.loads(saved["progress"].item())[0], saved["table 0"]
-    observer = Interrupt()
-    resumed = CBOWVectorizer(**SMALL | {"random_state": None}, checkpoint=path, callbacks=lambda: [observer]).fit(
-        DOCUMENTS
-    )
-    assert observer.begun == [2, 3]
-    assert resumed.loss_curve_[:2] == [total / n_targets for total, n_targets in losses]
-    assert resumed.embeddings_.shape == table.shape
+    parameters = SMALL | {"random_state": None, "checkpoint": path}
+    observer = Interrupt(2)
+    with pytest.raises(KeyboardInterrupt):
+        CBOWVectorizer(**parameters, callbacks=lambda: [observer]).fit(DOCUMENTS)
+    saved = path.read_bytes()
+    first = CBOWVectorizer(**parameters).fit(DOCUMENTS)
+    path.write_bytes(saved)
+    second = CBOWVectorizer(**parameters).fit(DOCUMENTS)
+    assert first.loss_curve_[:2] == observer.losses
+    np.testing.assert_array_equal(first.embeddings_, second.embeddings_)
+    assert first.loss_curve_ == second.loss_curve_
 
 
 @pytest.mark.parametrize(
@@ -277,52 +311,64 @@ def test_a_changed_byte_is_harmless_or_an_error(saved):
 
 
 def rewritten(path, change, save=np.savez):
+    """Change one array of a file at a time, by a function of the dict of all arrays and one name; yield the name."""
     with np.load(path) as archive:
-        arrays = dict(archive)
-    change(arrays)
-    with open(path, "wb") as file:
-        save(file, **arrays)
+        original = dict(archive)
+    for name in original:
+        arrays = dict(original)
+        change(arrays, name)
+        with open(path, "wb") as file:
+            save(file, **arrays)
+        yield name
+
+
+def replaced(function):
+    return lambda arrays, name: arrays.update({name: function(arrays[name])})
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda arrays: arrays.update({"table 2": arrays["table 0"]}),
-        lambda arrays: arrays.update({"table 01": arrays.pop("table 1")}),
-        lambda arrays: arrays.pop("accumulator 1"),
-        lambda arrays: arrays.update({"table 0": arrays["table 0"][:2]}),
-        lambda arrays: arrays.update({"table 0": arrays["table 0"].T}),
-        lambda arrays: arrays.update({"table 0": np.asfortranarray(arrays["table 0"])}),
-        lambda arrays: arrays.update({"table 0": arrays["table 0"].astype(np.float64)}),
-        lambda arrays: arrays.update({"accumulator 0": np.arange(3)}),
-        lambda arrays: arrays.update(fingerprint=np.array("[1]")),
-        lambda arrays: arrays.update(fingerprint=np.array("[" * 100_000)),
-        lambda arrays: arrays.update(fingerprint=np.array(["{}"])),
-        lambda arrays: arrays.update(fingerprint=np.array(1)),
-        lambda arrays: arrays.update(rng_state=np.array("[]")),
-        lambda arrays: arrays.update(rng_state=np.array('{"bit_generator": "PCG64", "state": {"state": 1e5}}')),
-        lambda arrays: arrays.update(progress=np.array('[[], 1, ["2", 3]]')),
-        lambda arrays: arrays.update(progress=np.array("[[], 1]")),
+        lambda arrays, name: arrays.pop(name),
+        lambda arrays, name: arrays.update({f"{name}1": arrays.pop(name)}),
+        lambda arrays, name: arrays.update({f"{name}1": arrays[name]}),
+        replaced(lambda array: array[None]),
+        replaced(lambda array: np.arange(3)),
+        replaced(lambda array: np.zeros((3, 2))),
+        replaced(lambda array: np.zeros((2, 3), np.float32)),
+        replaced(lambda array: np.zeros((3, 2), np.float32, order="F")),
+        replaced(lambda array: np.zeros((2, 2), np.float32)),
+        replaced(lambda array: np.array(1)),
+        *[
+            replaced(lambda array, text=text: np.array(text))
+            for text in (
+                "",
+                "{}",
+                "[1]",
+                "[" * 100_000,
+                '{"bit_generator": "PCG64", "state": {"state": 1e5}}',
+                '[[], 1, ["2", 3]]',
+                "[[], 1]",
+            )
+        ],
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_other_contents_are_an_error(saved, change):
     path, _ = saved
-    rewritten(path, lambda arrays: None)
-    read_checkpoint(path, FINGERPRINT, 2, (3, 2))
-    rewritten(path, change)
-    with pytest.raises(ValueError, match=NOT_A_CHECKPOINT):
-        read_checkpoint(path, FINGERPRINT, 2, (3, 2))
+    for _ in rewritten(path, change):
+        with pytest.raises(ValueError, match=f"{NOT_A_CHECKPOINT}|training' is of another fit"):
+            read_checkpoint(path, FINGERPRINT, 2, (3, 2))
 
 
 def test_other_files_are_an_error(saved):
     path, _ = saved
     duplicate = Path(path).with_name("duplicate")
-    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(duplicate, "w") as copy:
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(duplicate, "w") as copied:
         for name in archive.namelist():
-            copy.writestr(name, archive.read(name))
+            copied.writestr(name, archive.read(name))
         with pytest.warns(UserWarning, match="Duplicate name"):
-            copy.writestr("table 0.npy", archive.read("table 1.npy"))
+            copied.writestr(name, archive.read(name))
     npy = io.BytesIO()
     np.save(npy, np.ones(3))
     for content in (b"", b"hello", npy.getvalue(), pickle.dumps(FINGERPRINT), duplicate.read_bytes()):
@@ -331,22 +377,30 @@ def test_other_files_are_an_error(saved):
             read_checkpoint(path, FINGERPRINT, 2, (3, 2))
 
 
-@pytest.mark.parametrize("save", [np.savez_compressed, np.savez])
-def test_a_small_file_needs_little_memory(saved, save):
-    path, _ = saved
-    header = {"descr": "<U250000000", "fortran_order": False, "shape": ()}  # a gigabyte, of which there is nothing
-    if save is np.savez_compressed:
-        rewritten(path, lambda arrays: arrays.update(fingerprint=np.array(" " * 2**22 + "{}")), save)
-    else:
-        with zipfile.ZipFile(path, "w") as archive, archive.open("fingerprint.npy", "w") as entry:
+def with_a_huge_entry(path):
+    """Rewrite a file so that one entry at a time claims to be a gigabyte of text, of which there is nothing."""
+    header = {"descr": "<U250000000", "fortran_order": False, "shape": ()}
+    for name in rewritten(path, lambda arrays, name: arrays.pop(name)):
+        with zipfile.ZipFile(path, "a") as archive, archive.open(f"{name}.npy", "w") as entry:
             np.lib.format.write_array_header_1_0(entry, header)
-    tracemalloc.start()
-    try:
-        with pytest.raises(ValueError, match=NOT_A_CHECKPOINT):
-            read_checkpoint(path, FINGERPRINT, 2, (3, 2))
-        assert tracemalloc.get_traced_memory()[1] < 2**20
-    finally:
-        tracemalloc.stop()
+        yield
+
+
+def with_compressed_spaces(path):
+    return rewritten(path, replaced(lambda array: np.array(" " * 2**22)), np.savez_compressed)
+
+
+@pytest.mark.parametrize("damage", [with_a_huge_entry, with_compressed_spaces])
+def test_a_small_file_needs_little_memory(saved, damage):
+    path, _ = saved
+    for _ in damage(path):
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match=NOT_A_CHECKPOINT):
+                read_checkpoint(path, FINGERPRINT, 2, (3, 2))
+            assert tracemalloc.get_traced_memory()[1] < 2**20
+        finally:
+            tracemalloc.stop()
 
 
 def test_keras_backup_and_restore_is_an_error(tmp_path):

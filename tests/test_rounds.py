@@ -1,8 +1,47 @@
 import numpy as np
 import pytest
 
-from sk_cbow._training.config import Tables
-from sk_cbow._training.rounds import Change, TrainedPart, adasum, apply_change, difference, merge
+from sk_cbow._training.config import Tables, TrainingConfig
+from sk_cbow._training.initial import initial_tables
+from sk_cbow._training.local import train_locally
+from sk_cbow._training.rounds import Change, TrainedPart, adasum, apply_change, difference, merge, train_in_rounds
+from sk_cbow._vocabulary import read_corpus
+
+
+def submit(function, *arguments):
+    """A cluster engine that runs each task at once."""
+    return function(*arguments)
+
+
+@pytest.mark.parametrize("shared_embedding", [True, False])
+def test_one_part_and_one_round_without_a_cluster_engine_are_one_machine(two_topics, shared_embedding):
+    corpus = read_corpus(two_topics[0], min_count=1, max_vocab=None)
+    config = TrainingConfig(vector_size=8, sample=0, epochs=3, shared_embedding=shared_embedding)
+    row_inits = [[] for _ in range(config.n_tables)]
+    rng = np.random.default_rng(0)
+    expected, expected_losses = train_locally(corpus, config, row_inits, rng, is_reproducible=True)
+
+    rng = np.random.default_rng(0)
+    seed = rng.integers(2**63, size=2).tolist()
+    initial = initial_tables(config, len(corpus.vocabulary.rows), row_inits, rng)
+    counts, n_occurrences = corpus.vocabulary.counts, len(corpus.rows)
+    tables, losses = train_in_rounds(submit, initial, [corpus], counts, n_occurrences, config, 1, seed)
+    np.testing.assert_array_equal(tables.vectors, expected.vectors)
+    np.testing.assert_array_equal(tables.accumulators, expected.accumulators)
+    assert losses == [[loss] for loss in expected_losses]
+
+
+def test_parts_and_rounds_train_on_every_document_once_per_epoch(two_topics):
+    corpus = read_corpus(two_topics[0], min_count=1, max_vocab=None)
+    parts = [corpus.select(np.arange(start, 400, 3)) for start in range(3)]
+    config = TrainingConfig(vector_size=8, sample=0, epochs=2)
+    initial = initial_tables(config, 12, [[]], np.random.default_rng(0))
+    counts = corpus.vocabulary.counts
+    tables, losses = train_in_rounds(submit, initial, parts, counts, len(corpus.rows) // 3, config, 4, [0])
+    assert [len(of_epoch) for of_epoch in losses] == [3 * 4] * 2
+    n_targets = [sum(loss.n_targets for loss in of_epoch) for of_epoch in losses]
+    assert n_targets == pytest.approx([len(corpus.rows)] * 2, rel=0.01)  # a few are alone at the end of a lane
+    assert (tables.vectors[0] != initial.vectors[0]).any(axis=1).all()
 
 
 def test_adasum_by_hand():
