@@ -184,9 +184,12 @@ def test_negative_samples_follow_their_distribution_and_are_never_padding():
 def test_negative_samples_include_tokens_rarer_than_one_entry_of_the_table():
     n_tokens = 2**21
     maker = blocks_of([[1, 2]], n_tokens=n_tokens, probability=np.full(n_tokens, 1 / n_tokens))
-    tables = [maker._sampling_table(np.random.default_rng(seed)) for seed in range(8)]
-    assert {len(table) for table in tables} == {2**20}
-    assert len(np.unique(np.concatenate(tables))) == n_tokens
+    samples = [next(maker.epoch(1, np.random.default_rng(seed))).negative_ids for seed in range(8)]
+    # In an epoch, samples come from every second token; from which, is random.
+    assert [len(np.unique(negative_ids % 2)) for negative_ids in samples] == [1] * 8
+    assert len(np.unique(np.concatenate(samples) % 2)) == 2
+    assert 1 <= np.min(samples) < n_tokens / 10
+    assert n_tokens * 9 / 10 < np.max(samples) <= n_tokens
 
 
 def test_lanes_of_a_tile_come_from_all_over_the_block():

@@ -1,3 +1,4 @@
+import gc
 import math
 import threading
 import weakref
@@ -5,6 +6,7 @@ import weakref
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sk_cbow._training import runtime
 from sk_cbow._training.blocks import BlockMaker
@@ -114,7 +116,13 @@ def test_training_works_where_no_thread_can_be_started(monkeypatch):
     np.testing.assert_array_equal(train_on(small_corpus())[0].vectors, expected.vectors)
 
 
+def n_compiled_functions():
+    gc.collect()
+    return sum(issubclass(type(thing), tf.types.experimental.ConcreteFunction) for thing in gc.get_objects())
+
+
 def test_fits_of_similar_size_compile_the_step_once():
+    numbers = [n_compiled_functions()]
     for n_tokens in (900, 930, 950):
         blocks = BlockMaker(
             np.arange(n_tokens, dtype=np.int32),
@@ -128,6 +136,5 @@ def test_fits_of_similar_size_compile_the_step_once():
             tile_size=2048,
         )
         train_on(blocks, vector_size=7)
-        if n_tokens == 900:
-            before = len(runtime._programs)
-    assert len(runtime._programs) == before
+        numbers.append(n_compiled_functions())
+    assert numbers[0] < numbers[1] == numbers[2] == numbers[3]

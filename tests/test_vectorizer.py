@@ -458,6 +458,28 @@ def test_threads_see_the_old_vectors_or_the_new_ones_while_another_fits(two_topi
         assert set().union(*(user.result() for user in users)) == expected.keys()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("others", [{"random_state": 1}, {"vector_size": 6, "shared_embedding": False, "window": 3}])
+def test_two_fits_at_once_in_two_threads_are_two_fits_one_after_the_other(two_topics, small, others):
+    both = threading.Barrier(2, timeout=60)
+
+    def wait_for_the_other():
+        return keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: both.wait())
+
+    documents, parameters = two_topics[0], (small, small | others)
+    with ThreadPoolExecutor(2) as threads:
+        at_once = [
+            threads.submit(CBOWVectorizer(**of_one, callbacks=wait_for_the_other).fit, documents)
+            for of_one in parameters
+        ]
+        at_once = [fit.result() for fit in at_once]
+    for fitted, of_one in zip(at_once, parameters, strict=True):
+        alone = CBOWVectorizer(**of_one).fit(documents)
+        np.testing.assert_array_equal(fitted.embeddings_, alone.embeddings_)
+        np.testing.assert_array_equal(fitted.transform(documents), alone.transform(documents))
+        assert fitted.loss_curve_ == alone.loss_curve_
+
+
 # Errors in training
 
 
@@ -734,41 +756,91 @@ def test_fits_of_many_sizes_log_nothing(in_a_fresh_process):
     assert in_a_fresh_process(code, TF_CPP_MIN_LOG_LEVEL="3") == ""
 
 
+# Effects of parameters
+
+
+def n_blocks(documents, **parameters):
+    """Number of training steps per epoch."""
+    steps = []
+    callback = keras.callbacks.LambdaCallback()
+    callback.on_train_begin = lambda logs=None: steps.append(callback.params["steps"])
+    CBOWVectorizer(**parameters, callbacks=lambda: callback).fit(documents)
+    return steps[0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "parameters",
+    ("parameters", "has_effect"),
     [
-        {"vector_size": 9},
-        {"window": 2},
-        {"document_context": 0},
-        {"document_context": 0.5},
-        {"document_context": 1},
-        {"min_count": 280},
-        {"max_vocab": 7},
-        {"sample": 0.01},
-        {"negative": 2},
-        {"ns_exponent": -3},
-        {"shared_embedding": False},
-        {"epochs": 4},
-        {"learning_rate": 0.1},
-        {"batch_size": 128},
-        {"random_state": 1},
+        ({"vector_size": 9}, lambda other, fitted: other.embeddings_.shape == (12, 9)),
+        ({"min_count": 280}, lambda other, fitted: set(other.vocabulary_) == most_frequent(fitted, 280)),
+        ({"max_vocab": 7}, lambda other, fitted: list(other.vocabulary_) == list(fitted.vocabulary_)[:7]),
+        ({"epochs": 4}, lambda other, fitted: other.n_iter_ == len(other.loss_curve_) == 4),
+        ({"shared_embedding": False}, lambda other, fitted: other.target_embeddings_.shape == (12, 8)),
+        ({"learning_rate": 0.003}, lambda other, fitted: length(other) < 0.5 * length(fitted)),
+        ({"learning_rate": 1e-9}, lambda other, fitted: abs(other.embeddings_).max() <= 0.5 / 8),  # as at the start
+        ({"random_state": 1}, lambda other, fitted: (other.embeddings_ != fitted.embeddings_).all()),
     ],
+    ids=lambda value: str(value) if isinstance(value, dict) else None,
 )
-def test_every_parameter_has_an_effect(two_topics, fitted, parameters, small):
-    other = CBOWVectorizer(**{**small, **parameters}).fit(two_topics[0])
-    assert not np.array_equal(other.embeddings_, fitted.embeddings_)
+def test_every_parameter_has_an_effect(two_topics, fitted, parameters, has_effect, small):
+    """Those of documents and averages are tested elsewhere; `window` and others below."""
+    assert has_effect(CBOWVectorizer(**{**small, **parameters}).fit(two_topics[0]), fitted)
+
+
+def length(fitted):
+    return np.linalg.norm(fitted.embeddings_, axis=1).mean()
+
+
+def most_frequent(fitted, min_count):
+    return {token for token, row in fitted.vocabulary_.items() if fitted.token_counts_[row] >= min_count}
+
+
+PAIRS = [["a", "b"] * 500] * 11 + [["c", "d"] * 500]
+SHARES = {"a": 11 / 24, "b": 11 / 24, "c": 1 / 24, "d": 1 / 24}
+VECTORS = {"a": [1.5, 0], "b": [0.5, 1.2], "c": [-1, -0.5], "d": [-0.5, -1]}
+FROZEN = {"vector_size": 2, "init_vectors": VECTORS, "freeze_init": True, "epochs": 4, "random_state": 0}
+FROZEN |= {"window": 1, "document_context": 0, "sample": 0}
+
+
+def loss_by_formula(window=1, document_context=0, negative=5, ns_exponent=0.75):
+    """The mean loss of these vectors in the documents `PAIRS`."""
+    frequency = {token: share**ns_exponent for token, share in SHARES.items()}
+    loss = 0
+    for target, share in SHARES.items():
+        pair = "ab" if target in "ab" else "cd"
+        other = pair.replace(target, "")
+        of_document = np.mean([VECTORS[token] for token in pair], axis=0)
+        for sampled_window in range(1, window + 1):
+            neighbours = [VECTORS[other if d % 2 else target] for d in range(1, sampled_window + 1)]  # on each side
+            context = (1 - document_context) * np.mean(neighbours, axis=0) + document_context * of_document
+            logits = {token: context @ vector - np.log(negative) for token, vector in VECTORS.items()}
+            of_samples = sum(
+                frequency[token] * np.logaddexp(0, logits[token]) for token in VECTORS if token != target
+            ) / sum(frequency.values())
+            loss += share / window * (np.logaddexp(0, -logits[target]) + negative * of_samples)
+    return loss
 
 
 @pytest.mark.slow
-def test_vector_size_max_vocab_epochs_and_min_count_are_respected(two_topics, small):
-    documents, _ = two_topics
-    vectorizer = CBOWVectorizer(**{**small, "vector_size": 5, "max_vocab": 7, "epochs": 2}).fit(documents)
-    assert vectorizer.embeddings_.shape == (7, 5)
-    assert len(vectorizer.loss_curve_) == 2
-    counts = CBOWVectorizer(**small).fit(documents).token_counts_
-    frequent = CBOWVectorizer(**{**small, "min_count": int(counts[3])}).fit(documents)
-    assert frequent.token_counts_.tolist() == [count for count in counts if count >= counts[3]]
+@pytest.mark.parametrize(
+    "parameters", [{}, {"window": 3}, {"document_context": 0.5}, {"negative": 2}, {"ns_exponent": -1}], ids=str
+)
+def test_the_loss_of_frozen_vectors_is_that_of_the_formula(parameters):
+    loss = np.mean(CBOWVectorizer(**FROZEN | parameters).fit(PAIRS).loss_curve_)
+    assert loss == pytest.approx(loss_by_formula(**parameters), rel=0.02)
+    assert not parameters or loss != pytest.approx(loss_by_formula(), rel=0.05)
+
+
+@pytest.mark.slow
+def test_the_number_of_training_steps_depends_on_batch_size_and_on_what_subsampling_keeps():
+    documents, parameters = PAIRS * 4, FROZEN | {"epochs": 1}
+    n_tokens = sum(map(len, documents))
+    assert n_blocks(documents, **parameters, batch_size=256) == pytest.approx(n_tokens / 256, rel=0.02)
+    assert n_blocks(documents, **parameters, batch_size=512) == pytest.approx(n_tokens / 512, rel=0.02)
+    kept = sum(share * min(1, (0.01 / share) ** 0.5 + 0.01 / share) for share in SHARES.values())
+    n_subsampled = n_blocks(documents, **parameters | {"sample": 0.01}, batch_size=256)
+    assert n_subsampled == pytest.approx(kept * n_tokens / 256, rel=0.06)  # with room for chance
 
 
 @pytest.mark.slow
