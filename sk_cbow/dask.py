@@ -86,7 +86,8 @@ components_, loss_curve_, n_iter_
     Notes
     -----
     Results are bit-for-bit reproducible for the same `random_state`, `n_parts`, `n_rounds` and partitions, whatever the
-    number of workers, if these are machines of one kind.
+    number of workers, if these are machines of one kind. With ``n_parts=1`` and ``n_rounds=1``, they are those of
+    `CBOWVectorizer`.
 
     References
     ----------
