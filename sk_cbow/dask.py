@@ -375,16 +375,16 @@ class Submit:
         self.futures = WeakSet()  # of results that are still referenced
 
     def __call__(self, function, *arguments):
-        (future,) = self.track([self.client.submit(function, *arguments, pure=False)])
+        (future,) = self._track([self.client.submit(function, *arguments, pure=False)])
         return future
 
     def map(self, function, *iterables, **arguments):
         """Submit a function for each element of the iterables, as one graph."""
-        return self.track(self.client.map(function, *iterables, **arguments, pure=False))
+        return self._track(self.client.map(function, *iterables, **arguments, pure=False))
 
     def compute(self, delayed):
         """Submit delayed objects, as one graph."""
-        return self.track(self.client.compute(delayed))
+        return self._track(self.client.compute(delayed))
 
     def literal(self, value):
         """Make a value available to tasks. Unlike scattered data, it can be restored if its worker dies."""
@@ -395,8 +395,7 @@ class Submit:
     def gather(self, futures):
         return self.client.gather(futures)
 
-    def track(self, futures):
-        """Cancel these futures, too, after an error or Ctrl-C."""
+    def _track(self, futures):
         self.futures.update(futures)
         return futures
 
