@@ -272,3 +272,13 @@ def _shown(value):
     if value is None:
         return "None"
     return f"the {type(value).__name__} {reprlib.repr(value)}"
+
+
+def plain_tokens(tokens):
+    """Convert tokens to Python's strings and integers, which can be written as JSON, unlike NumPy's."""
+    return tokens if set(map(type, tokens)) <= {str, int} else list(map(_plain_token, tokens))
+
+
+def _plain_token(token):
+    plain = str.__str__(token) if isinstance(token, str) else int(token)
+    return plain if plain in {token} else token  # a subclass may not be equal to its text, such as rdflib's URIRef

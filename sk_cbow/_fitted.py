@@ -150,7 +150,7 @@ def fitted_view(vectorizer):
     ValueError
         If attributes were changed and do not belong together any more.
     """
-    check_is_fitted(vectorizer)
+    check_is_fitted(vectorizer, "embeddings_")
     attributes = vars(vectorizer).copy()
     with consistent():
         check_sizes(attributes)
@@ -162,6 +162,12 @@ def with_attributes(cls, attributes):
     vectorizer = object.__new__(cls)
     vectorizer.__dict__ = attributes
     return vectorizer
+
+
+def independent(attributes):
+    """Copy what users may change in place: the weights and counts of tokens, components and `set_output`'s choice."""
+    names = [*WEIGHTS, *COUNTS, "components_", "_sklearn_output_config"]
+    return attributes | {name: attributes[name].copy() for name in names if name in attributes}
 
 
 @contextmanager
@@ -189,7 +195,10 @@ def check_sizes(attributes):
     InconsistentAttributesError
         If an array has another shape than `vocabulary_` and `embeddings_` demand.
     """
+    missing = NEEDED_BY_TRANSFORM - attributes.keys()
+    require(not missing, f"{', '.join(sorted(missing))} is missing")
     vocabulary, embeddings = attributes["vocabulary_"], attributes["embeddings_"]
+    require(isinstance(vocabulary, dict), "vocabulary_ is not a dict")
     n_tokens, vector_size = np.shape(embeddings) if np.ndim(embeddings) == 2 else (0, 0)
     lengths = {"n_tokens": n_tokens, "vector_size": vector_size}
     require(n_tokens and vector_size, "embeddings_ is not an array of shape (n_tokens, vector_size)")

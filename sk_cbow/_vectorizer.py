@@ -2,7 +2,7 @@
 
 import os
 import reprlib
-from collections import UserDict
+from collections import ChainMap, OrderedDict, UserDict, defaultdict
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -26,6 +26,7 @@ from sk_cbow._fitted import (
     combined_vectors,
     consistent,
     fitted_view,
+    independent,
     next_state,
     require,
     state_of,
@@ -60,6 +61,9 @@ LARGEST_EXPONENT = 1000  # beyond it, all negative samples would be the same tok
 # corpora end below once that loss, and fits of a few steps below four times. The first epoch does not serve for a
 # comparison: a diverging loss is highest there, and falls with the learning rate.
 DIVERGED = 5
+
+# Not their subclasses, which may look up tokens in another way.
+PLAIN_MAPPINGS = (dict, OrderedDict, defaultdict, UserDict, ChainMap)
 
 TRAINING_PARAMETERS = [name for name in TrainingConfig._fields if name not in ("offset", "negatives_per_group")]
 
@@ -118,8 +122,8 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         CBOWVectorizer(init_vectors=<dict of 2 vectors>, vector_size=8)
         """
         params = super().get_params(deep)
-        if isinstance(params["init_vectors"], (dict, UserDict)):
-            params["init_vectors"] = DictOfVectors.of(params["init_vectors"])
+        if type(params["init_vectors"]) in PLAIN_MAPPINGS:
+            params["init_vectors"] = DictOfVectors(params["init_vectors"])
         return params
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -307,7 +311,6 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return corpus, attributes_of_state(state, embeddings, pooling)
 
     def _check_parameters(self):
-        check_not_forked()  # before documents are read, which may take long
         if self.init_vectors is not None:
             self.init_vectors = as_mapping(self.init_vectors)  # self is a copy
         if self.remove_components >= self.vector_size:
@@ -320,6 +323,14 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 "freeze_init=True with shared_embedding=False: the vector of a token is a sum of two vectors, of which "
                 "only one would be frozen; set shared_embedding=True or freeze_init=False"
             )
+
+    def _read(self, X, previous):
+        """Read documents; `previous` is the vocabulary to extend. Return a `CorpusProtocol`."""
+        raise NotImplementedError
+
+    def _train(self, corpus, config, row_inits, rng):
+        """Train on what `_read` has returned. Return `Tables` and a list of `EpochLoss`."""
+        raise NotImplementedError
 
     def _check_training(self, corpus, embeddings, loss_curve):
         # If the lengths of word vectors are finite, so are all averages, with and without components.
@@ -499,6 +510,8 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         ------
         TypeError
             If `word_vectors` is not a `WordVectors`.
+        ValueError
+            If a parameter is invalid, or `vector_size` is not the length of the vectors.
 
         Examples
         --------
@@ -514,6 +527,12 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 "WordVectors(tokens, vectors), or what sk_cbow.word2vec_format.load returns"
             )
         vectorizer = cls(**{"vector_size": word_vectors.vectors.shape[1]} | parameters)
+        if vectorizer.vector_size != word_vectors.vectors.shape[1]:
+            raise ValueError(
+                f"vector_size={vectorizer.vector_size}, but the vectors have {word_vectors.vectors.shape[1]} numbers: "
+                "leave vector_size out"
+            )
+        vectorizer._validate_params()
         vars(vectorizer).update(attributes_of_vectors(word_vectors))
         return vectorizer
 
@@ -553,7 +572,8 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         weights_and_counts = {name: attributes[name] for name in WEIGHTS | COUNTS if name in attributes}
         replaced = attributes_of_vectors(WordVectors(fitted.vocabulary_, vectors)) | weights_and_counts
         others = {name: value for name, value in attributes.items() if name not in FITTED_ATTRIBUTES}
-        return with_attributes(type(self), others | replaced | {"vector_size": replaced["embeddings_"].shape[1]})
+        changed = others | replaced | {"vector_size": replaced["embeddings_"].shape[1]}
+        return with_attributes(type(self), independent(changed))
 
     def drop(self, tokens):
         """Return a vectorizer without some tokens, such as stop words or discontinued items.
@@ -594,7 +614,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             is_kept[fitted.vocabulary_[token]] = False
         if not is_kept.any():
             raise ValueError(f"tokens are all {len(is_kept)} of the vocabulary: keep at least one")
-        return with_attributes(type(self), attributes_of_rows(vars(fitted), np.flatnonzero(is_kept)))
+        return with_attributes(type(self), independent(attributes_of_rows(vars(fitted), np.flatnonzero(is_kept))))
 
     @property
     def _pooling(self):
@@ -607,6 +627,8 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def __getstate__(self):
         with consistent():
             state = checked(super().__getstate__())
+        if type(state.get("init_vectors")) is DictOfVectors:  # of a clone
+            state["init_vectors"] = dict(state["init_vectors"])
         return pack_vocabulary(state) | {"_sk_cbow_version": __version__}
 
     def __setstate__(self, state):
@@ -624,8 +646,10 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             state = checked(state)
             missing = set(self._get_param_names()) - state.keys()
             require(not missing, f"{', '.join(sorted(missing))} is missing")
+            ours = [cls for cls in type(self).__mro__ if cls.__module__.partition(".")[0] == "sk_cbow"]
             for name in state:
-                require(not hasattr(BaseCBOWVectorizer, name), f"{name} is not an attribute of an instance")
+                is_ours = hasattr(BaseCBOWVectorizer, name) or any(name in vars(cls) for cls in ours)
+                require(not is_ours, f"{name} is not an attribute of an instance")
         except InconsistentAttributesError as error:
             raise ValueError(
                 f"the saved {type(self).__name__} is damaged, {error}: restore the file, or fit again"
@@ -900,6 +924,7 @@ default=None
         self.verbose = verbose
 
     def _check_parameters(self):
+        check_not_forked()  # before documents are read, which may take long
         super()._check_parameters()
         if self.checkpoint is not None:
             check_checkpoint_path(self.checkpoint)
@@ -938,10 +963,6 @@ default=None
 
 class DictOfVectors(dict):
     """A dict that is printed in one line."""
-
-    @classmethod
-    def of(cls, mapping):
-        return mapping if isinstance(mapping, cls) else cls(mapping)
 
     def __repr__(self):
         return f"<dict of {len(self)} vectors>"

@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from sk_cbow._documents import plain_tokens
 from sk_cbow._files import quoted
 from sk_cbow._warnings import warn
 
@@ -225,7 +226,7 @@ def count_tokens(documents, file):
         np.add.at(counts, codes, 1)
         offsets.frombytes((n_codes + _end_offsets(chunk_offsets, is_complete)).tobytes())
         n_codes += len(codes)
-    return _plain_tokens(list(code_of)), counts, np.asarray(offsets)
+    return plain_tokens(list(code_of)), counts, np.asarray(offsets)
 
 
 def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VOCABULARY):
@@ -327,16 +328,6 @@ def _is_safe_in_json(tokens):
     if kinds == {str}:
         return not SURROGATE.search("".join(tokens))
     return kinds != {str, int}
-
-
-def _plain_tokens(tokens):
-    """Convert tokens to Python's strings and integers, which can be written as JSON, unlike NumPy's."""
-    return tokens if set(map(type, tokens)) <= {str, int} else list(map(_plain_token, tokens))
-
-
-def _plain_token(token):
-    plain = str.__str__(token) if isinstance(token, str) else int(token)
-    return plain if plain in {token} else token  # a subclass may not be equal to its text, such as rdflib's URIRef
 
 
 def _smallest_array(values):

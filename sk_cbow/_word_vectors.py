@@ -5,6 +5,7 @@ from numbers import Integral
 
 import numpy as np
 
+from sk_cbow._documents import plain_tokens
 from sk_cbow._files import quoted
 
 
@@ -109,7 +110,7 @@ def _rows_of(tokens):
             raise TypeError(
                 f"token {position} is the {type(token).__name__} {quoted(token)}: tokens are strings or integers"
             )
-    rows = dict(zip(tokens, range(len(tokens)), strict=True))
+    rows = dict(zip(plain_tokens(tokens), range(len(tokens)), strict=True))
     if len(rows) < len(tokens):
         first = next(position for position, token in enumerate(tokens) if rows[token] != position)
         raise ValueError(f"token {quoted(tokens[first])} is at positions {first} and {rows[tokens[first]]}: drop one")

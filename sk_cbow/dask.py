@@ -10,6 +10,7 @@ Dask is installed with the extra ``dask``.
 
 import copy
 import pickle
+import reprlib
 from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from typing import ClassVar, NamedTuple
@@ -224,16 +225,18 @@ components_, loss_curve_, n_iter_
         partitions = _partitions(X)
         if partitions is None:
             return super().transform(X)
-        # One delayed argument of all tasks, so that it is sent to each worker once.
-        vectorizer = dask.delayed(self.to_local().set_output(transform="default"), traverse=False)
+        fitted = fitted_view(self)
+        # One delayed argument of all tasks, so that it is sent to each worker once; pretrained vectors are not needed.
+        local = fitted.to_local().set_params(init_vectors=None).set_output(transform="default")
+        vectorizer = dask.delayed(local, traverse=False)
         if isinstance(X, dask.dataframe.DataFrame):
-            columns = self.get_feature_names_out()
+            columns = fitted.get_feature_names_out()
             meta = pd.DataFrame(np.empty((0, len(columns)), np.float32), X._meta.index[:0], columns)
             frames = [_transform_to_frame(partition, vectorizer, columns) for partition in partitions]
             return dask.dataframe.from_delayed(frames, meta=meta, divisions=X.divisions)
         arrays = [
             dask.array.from_delayed(
-                _transform_partition(partition, vectorizer), (np.nan, self._n_features_out), np.float32
+                _transform_partition(partition, vectorizer), (np.nan, fitted._n_features_out), np.float32
             )
             for partition in partitions
         ]
@@ -266,8 +269,8 @@ components_, loss_curve_, n_iter_
         partitions = _partitions(X)
         if partitions is None:
             raise TypeError(
-                f"X is the {type(X).__name__} {X!r:.80}: pass a dask.bag of documents, a dask Series or DataFrame of "
-                "one column, or a list of delayed partitions; dask.bag.from_sequence makes a bag from local documents"
+                f"X is the {type(X).__name__} {reprlib.repr(X)}: pass a dask.bag of documents, a dask Series or "
+                "DataFrame of one column, or a list of delayed partitions; dask.bag.from_sequence makes a bag from local documents"
             )
         if self.analyzer is None and _has_strings(X):
             raise TypeError(
@@ -298,9 +301,12 @@ components_, loss_curve_, n_iter_
         seed = rng.integers(2**63, size=2).tolist()
         submit, n_tokens = self._submit, len(corpus.vocabulary.rows)
         initial = submit(_initial_tables, config, n_tokens, submit.literal(row_inits), submit.literal(rng))
+        tables, rng_state = submit(_first, initial), submit(_second, initial)
+        rng.bit_generator.state = rng_state.result()
+        del initial, rng_state  # so that workers free the memory
         tables, losses = train_in_rounds(
             submit,
-            submit(_first, initial),
+            tables,
             corpus.parts,
             submit.literal(corpus.vocabulary.counts),
             corpus.n_occurrences // len(corpus.parts),
@@ -308,13 +314,12 @@ components_, loss_curve_, n_iter_
             self.n_rounds,
             seed,
         )
-        rng.bit_generator.state = submit(_second, initial).result()
         losses = [submit.gather(losses_of_epoch) for losses_of_epoch in losses]
         return tables.result(), [EpochLoss(*map(sum, zip(*losses_of_epoch, strict=True))) for losses_of_epoch in losses]
 
 
 # Without the wrapper of scikit-learn's `set_output`, which would compute lazy vectors. For local documents,
-# `CBOWVectorizer.transform` has it.
+# `BaseCBOWVectorizer.transform` has it.
 DaskCBOWVectorizer.transform = DaskCBOWVectorizer.transform.__wrapped__
 DaskCBOWVectorizer.fit_transform = DaskCBOWVectorizer.fit_transform.__wrapped__
 

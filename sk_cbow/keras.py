@@ -13,6 +13,7 @@ from sk_cbow._documents import token_lists
 from sk_cbow._files import atomic_write
 from sk_cbow._fitted import fitted_view
 from sk_cbow._vocabulary import encode_documents
+from sk_cbow._word_vectors import as_word_vectors
 
 
 def cbow_model(
@@ -126,7 +127,7 @@ def embedding_layer(vectorizer, trainable=False):
 
     Parameters
     ----------
-    vectorizer : CBOWVectorizer
+    vectorizer : CBOWVectorizer or WordVectors
         Fitted.
     trainable : bool, default=False
         Whether the vectors are fine-tuned when a model with this layer is trained, or frozen.
@@ -162,8 +163,8 @@ def embedding_layer(vectorizer, trainable=False):
     >>> classifier(encode(vectorizer, documents, max_length=4)).shape
     TensorShape([100, 1])
     """
-    vectorizer = fitted_view(vectorizer)
-    (layer,) = _given_embeddings(vectorizer.embeddings_, vectorizer.embeddings_.shape, ["embedding"])
+    vectors = as_word_vectors(vectorizer).vectors
+    (layer,) = _given_embeddings(vectors, vectors.shape, ["embedding"])
     layer.trainable = trainable
     return layer
 
@@ -289,7 +290,7 @@ def save_projector(vectorizer, folder):
 
     Parameters
     ----------
-    vectorizer : CBOWVectorizer
+    vectorizer : CBOWVectorizer or WordVectors
         Fitted.
     folder : str or path-like
         Folder for ``vectors.tsv``, ``metadata.tsv`` and ``projector_config.pbtxt``, created if it does not exist. An
@@ -311,14 +312,14 @@ def save_projector(vectorizer, folder):
     >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
     >>> save_projector(vectorizer, "words")
     """
-    fitted = fitted_view(vectorizer)
+    word_vectors = as_word_vectors(vectorizer)
     # Tabs and line breaks separate names. A lone surrogate, which UTF-8 cannot encode, becomes a question mark.
-    names = "".join(" ".join(str(token).split()) + "\n" for token in fitted.vocabulary_)
+    names = "".join(" ".join(str(token).split()) + "\n" for token in word_vectors)
     config = 'embeddings {\n  tensor_name: "words"\n  tensor_path: "vectors.tsv"\n  metadata_path: "metadata.tsv"\n}\n'
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / "vectors.tsv") as file:
-        np.savetxt(file, fitted.embeddings_, fmt="%.9g", delimiter="\t")
+        np.savetxt(file, word_vectors.vectors, fmt="%.9g", delimiter="\t")
     with atomic_write(folder / "metadata.tsv") as file:
         file.write(names.encode(errors="replace"))
     with atomic_write(folder / "projector_config.pbtxt") as file:

@@ -408,7 +408,7 @@ def test_after_a_change_during_training_the_result_is_right_or_an_error(client, 
     def disturb():
         (tmp_path / "last").touch()
         wait_for(lambda: client.run_on_scheduler(n_tasks, name="train_part"))
-        kill_worker_with(client, "_concatenate_corpora")
+        kill_worker_with(client, "concatenate-")
 
     vectorizer = DaskCBOWVectorizer(**quick | {"n_rounds": 20})  # so that it does not end before
     result = fit_while(client, vectorizer, shuffled, disturb)

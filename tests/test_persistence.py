@@ -288,6 +288,8 @@ def changed(**changes):
         changed(embeddings_=lambda embeddings: embeddings[:-1]),
         changed(embeddings_=lambda embeddings: embeddings[0]),
         lambda vectorizer: vectorizer.vocabulary_.pop("tea"),
+        changed(vocabulary_=list),
+        lambda vectorizer: delattr(vectorizer, "vocabulary_"),
         lambda vectorizer: vectorizer.vocabulary_.update({"x": vectorizer.vocabulary_.pop("tea")}),
         changed(token_weights_=lambda weights: weights[1:]),
         changed(token_counts_=lambda counts: counts[1:]),
@@ -366,8 +368,9 @@ def test_an_unknown_state_is_an_error(state):
 
 
 def test_a_state_cannot_replace_a_method(fitted):
-    with pytest.raises(ValueError, match="is damaged, transform is not an attribute of an instance"):
-        CBOWVectorizer().__setstate__(fitted.__getstate__() | {"transform": 3})
+    for name in ("transform", "_train"):
+        with pytest.raises(ValueError, match=f"is damaged, {name} is not an attribute of an instance"):
+            CBOWVectorizer().__setstate__(fitted.__getstate__() | {name: 3})
 
 
 @pytest.mark.parametrize("version", [None, 1, ""])

@@ -364,6 +364,14 @@ def test_pretrained_vectors_in_cross_validation_pipelines_and_column_transformer
     np.testing.assert_array_equal(columns.fit_transform(frame), vectorizer.fit_transform(texts))
 
 
+def test_a_mapping_that_looks_up_in_its_own_way_is_cloned_as_it_is():
+    class Folded(dict):
+        def __contains__(self, token):
+            return super().__contains__(token.lower())
+
+    assert "TEA" in clone(CBOWVectorizer(8, init_vectors=Folded(tea=np.zeros(8)))).init_vectors
+
+
 class Unprintable:
     def __init__(self, dtype=None):
         self.shape = (8,)
@@ -372,7 +380,7 @@ class Unprintable:
         raise AssertionError("printed in full")
 
 
-@pytest.mark.parametrize("container", [dict, collections.OrderedDict, collections.UserDict])
+@pytest.mark.parametrize("container", [dict, collections.OrderedDict, collections.UserDict, collections.ChainMap])
 def test_a_dict_of_vectors_is_printed_in_one_line(container):
     """scikit-learn would print each vector, which takes minutes for a large dict of arrays."""
     vectors = container({"tea": Unprintable(), "milk": Unprintable()})

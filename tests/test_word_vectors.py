@@ -1,6 +1,7 @@
 """`WordVectors`, and vectorizers made from others by changing tokens or vectors."""
 
 import copy
+import json
 import pickle
 
 import joblib
@@ -127,6 +128,30 @@ def test_other_vectors_for_the_same_tokens(trained, two_topics):
         np.testing.assert_allclose(used.transform([tokens])[0], average, atol=1e-6)
     with pytest.raises(ValueError, match=r"vectors have the shape \(11, 2\) .*, for 12 tokens"):
         trained.with_vectors(reduced[1:])
+
+
+def test_changes_of_the_result_leave_the_original_alone(fitted):
+    for make in (lambda vectorizer: vectorizer.drop("tea"), lambda vectorizer: vectorizer.with_vectors(np.eye(12))):
+        original = copy.deepcopy(fitted).set_output(transform="default")
+        before = pickle.dumps(original)
+        other = make(original).set_output(transform="pandas")
+        other.token_weights_[:] = 0
+        other.components_ = other.components_ + 1
+        assert pickle.dumps(original) == before
+        assert isinstance(original.transform([["tea"]]), np.ndarray)
+
+
+def test_numbers_and_strings_of_numpy_become_pythons():
+    vectorizer = CBOWVectorizer.from_vectors(WordVectors(np.array([5, 6, 7]), np.eye(3)))
+    assert json.loads(json.dumps(vectorizer.most_similar(5, topn=1)))[0][0] in (6, 7)
+    assert {type(token) for token in WordVectors(np.array(["a", "b"]), np.eye(2))} == {str}
+
+
+def test_invalid_parameters_of_a_vectorizer_of_word_vectors_are_an_error(fitted):
+    with pytest.raises(ValueError, match="vector_size=7, but the vectors have 8 numbers: leave vector_size out"):
+        CBOWVectorizer.from_vectors(fitted.word_vectors(), vector_size=7)
+    with pytest.raises(ValueError, match="The 'weighting' parameter"):
+        CBOWVectorizer.from_vectors(fitted.word_vectors(), weighting="nope")
 
 
 # Nothing matches

@@ -24,7 +24,7 @@ from sk_cbow.dask import DaskCBOWVectorizer
 from sk_cbow.evaluation import analogy_score, similarity_score
 
 N_PARTITIONS = 8
-OF_TRAINING = ("_train_round-", "merge-", "apply_change-")
+OF_TRAINING = ("train_part-", "difference-", "merge-", "apply_change-")
 
 
 def main():

@@ -30,9 +30,10 @@ def digest(*arrays, texts=()):
     """A hash of the contents of arrays and texts."""
     hasher = hashlib.blake2b(digest_size=16)
     for array in arrays:
+        hasher.update(f"{array.dtype.str} {array.shape}\n".encode())
         hasher.update(np.ascontiguousarray(array))
     for text in texts:
-        hasher.update(repr(text).encode(errors="surrogatepass"))
+        hasher.update(repr(text).encode(errors="surrogatepass") + b"\n")
     return hasher.hexdigest()
 
 

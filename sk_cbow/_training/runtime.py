@@ -114,7 +114,8 @@ def new_thread():
     It is a ThreadPoolExecutor that also works after the main thread has ended.
     """
     calls = SimpleQueue()
-    thread = threading.Thread(target=_complete, args=(calls,))
+    # A daemon, so that it cannot keep the process alive if Ctrl-C comes before the end is sent.
+    thread = threading.Thread(target=_complete, args=(calls,), daemon=True)
     try:
         thread.start()
     except RuntimeError:  # no thread can be started: before Python 3.12.2, also after the main thread has ended
