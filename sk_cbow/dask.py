@@ -270,7 +270,8 @@ components_, loss_curve_, n_iter_
         if partitions is None:
             raise TypeError(
                 f"X is the {type(X).__name__} {reprlib.repr(X)}: pass a dask.bag of documents, a dask Series or "
-                "DataFrame of one column, or a list of delayed partitions; dask.bag.from_sequence makes a bag from local documents"
+                "DataFrame of one column, or a list of delayed partitions; dask.bag.from_sequence makes a bag from "
+                "local documents"
             )
         if self.analyzer is None and _has_strings(X):
             raise TypeError(
