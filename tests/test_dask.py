@@ -84,9 +84,8 @@ def test_vocabulary_counts_and_idf_are_those_of_one_machine(two_topics, small, e
     np.testing.assert_array_equal(expected.idf_, local.idf_)
 
 
-@pytest.mark.parametrize("shared_embedding", [True, False])
-def test_one_part_and_one_round_are_one_machine(client, two_topics, small, shared_embedding):
-    parameters = small | {"shared_embedding": shared_embedding, "weighting": "idf", "remove_components": 1}
+def test_one_part_and_one_round_are_one_machine(client, two_topics, small):
+    parameters = small | {"weighting": "idf", "remove_components": 1}
     local = CBOWVectorizer(**parameters)
     on_cluster = DaskCBOWVectorizer(**parameters, n_parts=1, n_rounds=1)
     documents, _ = two_topics
