@@ -35,6 +35,13 @@ pytestmark = [
 ]
 
 
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
@@ -43,8 +50,12 @@ def cluster():
 
 @pytest.fixture
 def client(cluster):
+    def has_two_workers():
+        cluster.scale(2)  # after a worker was killed, Dask sometimes closes the other one, too, and does not replace it
+        return len(client.ncores()) == 2
+
     with Client(cluster) as client:
-        client.wait_for_workers(2, timeout=60)
+        wait_for(has_two_workers)
         yield client
 
 
@@ -203,13 +214,6 @@ def test_incremental_training_on_the_cluster_keeps_rows(client, bag, quick):
 
 def n_tasks(dask_scheduler, name):
     return sum(str(key).startswith(name) and task.state == "memory" for key, task in dask_scheduler.tasks.items())
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_source_behind_a_shuffle_is_read_once(client, tmp_path):
