@@ -104,6 +104,13 @@ def as_word_vectors(vectorizer):
     return vectorizer.word_vectors()
 
 
+def rows_not_finite(vectors):
+    """Return the rows of vectors (n_tokens, vector_size) that have a value that is not finite, as an array."""
+    # The maximum or minimum is not finite if any value is not; this needs no second table.
+    with np.errstate(invalid="ignore"):
+        return np.flatnonzero(~(np.isfinite(vectors.max(axis=1)) & np.isfinite(vectors.min(axis=1))))
+
+
 def _rows_of(tokens):
     for position, token in enumerate(tokens):
         if not isinstance(token, (str, Integral)):
@@ -126,11 +133,7 @@ def _read_only(vectors, rows):
         )
     with np.errstate(over="ignore"):  # infinite values are an error below
         array = array.astype(np.float32, copy=False).view(np.ndarray)
-    # The maximum or minimum is not finite if any value is not; this needs no second table.
-    with np.errstate(invalid="ignore"):
-        is_finite = np.isfinite(array.max(axis=1)) & np.isfinite(array.min(axis=1))
-    if not is_finite.all():
-        row = int(np.flatnonzero(~is_finite)[0])
+    for row in rows_not_finite(array)[:1]:
         raise ValueError(
             f"the vector of token {quoted(list(rows)[row])} (row {row}) is not finite as 32-bit numbers: replace it"
         )

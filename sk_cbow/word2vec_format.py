@@ -28,7 +28,7 @@ from sk_cbow._files import (
     open_for_reading,
     quoted,
 )
-from sk_cbow._word_vectors import WordVectors, as_word_vectors
+from sk_cbow._word_vectors import WordVectors, as_word_vectors, rows_not_finite
 
 BYTES_AT_A_TIME = 2**20
 # Limits of both `save` and `load`, which bound the memory that reading a damaged file takes.
@@ -226,12 +226,6 @@ def _max_line_bytes(vector_size):
     return MAX_TOKEN_BYTES + BYTES_PER_NUMBER * vector_size
 
 
-def _rows_not_finite(embeddings):
-    # The maximum or minimum is not finite if any value is not; this needs no second table.
-    with np.errstate(invalid="ignore"):
-        return np.flatnonzero(~(np.isfinite(embeddings.max(axis=1)) & np.isfinite(embeddings.min(axis=1))))
-
-
 def _read(file, path, binary, limit, token_type):
     n_rows, vector_size = _header(file, path)
     if n_rows is None and binary:
@@ -338,7 +332,7 @@ def _collect_rows(rows, unit, path, n_rows, vector_size, token_type):
         numbers.append(number)
         values += vector
     vectors = np.frombuffer(values, "<f4").reshape(-1, vector_size).astype(np.float32, copy=False)
-    for row in _rows_not_finite(vectors)[:1]:
+    for row in rows_not_finite(vectors)[:1]:
         token = quoted(list(row_of)[row])
         raise ValueError(f"{location(numbers[row])}, the vector of {token}, has numbers that are not finite: remove it")
     return list(row_of), vectors
