@@ -4,12 +4,13 @@ Fitted attributes are plain data: arrays, a dict and numbers.
 """
 
 from contextlib import contextmanager
-from numbers import Integral
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sk_cbow._training.automatic import AUTOMATIC
 from sk_cbow._training.config import Tables
 from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, pack_counts, unpack_counts
 
@@ -22,7 +23,8 @@ VECTORS = {
 WEIGHTS = {"token_weights_": ("n_tokens",), "idf_": ("n_tokens",)}
 COUNTS = {"token_counts_": ("n_tokens",)}
 SHAPES = VECTORS | WEIGHTS | COUNTS
-FITTED_ATTRIBUTES = {*VECTORS, *WEIGHTS, *COUNTS, "vocabulary_", "loss_curve_", "n_iter_", "_training_state"}
+CHOSEN = {f"{name}_": name for name in AUTOMATIC}  # fitted attribute -> the parameter that may be "auto"
+FITTED_ATTRIBUTES = {*VECTORS, *WEIGHTS, *COUNTS, *CHOSEN, "vocabulary_", "loss_curve_", "n_iter_", "_training_state"}
 NEEDED_BY_TRANSFORM = {"vocabulary_", "embeddings_", "token_weights_", "components_"}
 NEEDED_BY_PARTIAL_FIT = {"token_counts_", "loss_curve_", "n_iter_"}
 TRAINING_STATE_KEYS = {"dropped_counts", "accumulators", "rng_state", "n_documents", "document_frequency"}
@@ -100,13 +102,15 @@ def combined_vectors(tables):
         return sum(tables.vectors) if len(tables.vectors) > 1 else tables.vectors[0]
 
 
-def attributes_of_state(state, embeddings, pooling):
+def attributes_of_state(state, config, embeddings, pooling):
     """Return the fitted attributes of a state of training.
 
     Parameters
     ----------
     state : TrainingState
         Its components are replaced with those of `pooling`.
+    config : TrainingConfig
+        Of the latest training, with the numbers that stand for "auto".
     embeddings : ndarray of shape (n_tokens, vector_size)
     pooling : Pooling
 
@@ -130,6 +134,7 @@ def attributes_of_state(state, embeddings, pooling):
             "document_frequency": state.document_frequency,
         },
         "n_iter_": len(state.loss_curve),
+        **{attribute: getattr(config, parameter) for attribute, parameter in CHOSEN.items()},
     }
     if state.document_frequency is not None:
         attributes["idf_"] = pooling.weights
@@ -298,6 +303,8 @@ def checked(attributes):
         _check_training_state(attributes["_training_state"], 2 if "context_embeddings_" in attributes else 1, lengths)
         losses = attributes["loss_curve_"]
         require(isinstance(losses, list) and set(map(type, losses)) <= {float}, "loss_curve_ is not a list of floats")
+    for name in CHOSEN:
+        require(isinstance(attributes.get(name, 1), Real), f"{name} is not a number")
     return attributes
 
 

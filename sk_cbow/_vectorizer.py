@@ -36,6 +36,7 @@ from sk_cbow._forked import check_not_forked
 from sk_cbow._pooling import Pooling, document_frequency
 from sk_cbow._similarity import most_similar
 from sk_cbow._sklearn import HasMethods, Interval, Range, StrOptions, fit_context, plain
+from sk_cbow._training.automatic import AUTOMATIC, resolve
 from sk_cbow._training.checkpoint import check_checkpoint_path, remove_checkpoint
 from sk_cbow._training.config import TrainingConfig
 from sk_cbow._training.initial import as_mapping, given_rows
@@ -80,16 +81,16 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     _parameter_constraints: ClassVar[dict] = {
         "vector_size": [Range(Integral, 1, LARGEST_INT, closed="both")],
-        "window": [Range(Integral, 1, LARGEST_INT, closed="both")],
+        "window": [Range(Integral, 1, LARGEST_INT, closed="both"), StrOptions({"auto"})],
         "document_context": [Range(Real, 0, 1, closed="both")],
         "min_count": [Range(Integral, 1, None, closed="left")],
         "max_vocab": [Range(Integral, 1, None, closed="left"), None],
-        "sample": [Range(Real, 0, None, closed="left")],
+        "sample": [Range(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "negative": [Range(Integral, 1, LARGEST_INT, closed="both")],
         "ns_exponent": [Range(Real, -LARGEST_EXPONENT, LARGEST_EXPONENT, closed="both")],
         "shared_embedding": ["boolean"],
-        "epochs": [Range(Integral, 1, LARGEST_INT, closed="both")],
-        "learning_rate": [Range(Real, SMALLEST_FLOAT, LARGEST_FLOAT, closed="both")],
+        "epochs": [Range(Integral, 1, LARGEST_INT, closed="both"), StrOptions({"auto"})],
+        "learning_rate": [Range(Real, SMALLEST_FLOAT, LARGEST_FLOAT, closed="both"), StrOptions({"auto"})],
         "batch_size": [Range(Integral, 1, LARGEST_INT, closed="both"), StrOptions({"auto"})],
         "weighting": [StrOptions({"uniform", "idf", "sif"})],
         "remove_components": [Range(Integral, 0, None, closed="left")],
@@ -181,11 +182,11 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         --------
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0)
+        >>> vectorizer = CBOWVectorizer(vector_size=8)
         >>> vectorizer.fit(documents).embeddings_.shape
         (6, 8)
-        >>> len(vectorizer.loss_curve_)
-        5
+        >>> vectorizer.epochs_  # "auto" for a small corpus
+        50
         """
         self._fit(X)
         return self
@@ -215,7 +216,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         --------
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0)
+        >>> vectorizer = CBOWVectorizer(vector_size=8)
         >>> vectorizer.fit_transform(documents).shape
         (100, 8)
         """
@@ -262,7 +263,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         Examples
         --------
         >>> from sk_cbow import CBOWVectorizer
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0)
+        >>> vectorizer = CBOWVectorizer(vector_size=8)
         >>> vectorizer = vectorizer.partial_fit([["tea", "milk", "cup"]] * 50)
         >>> more = [["car", "road"], ["tea", "cup"]] * 50
         >>> list(vectorizer.partial_fit(more).vocabulary_)
@@ -290,7 +291,9 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         corpus = self._read(X, previous.vocabulary)
         frequency = self._document_frequency(corpus, previous)
 
+        counts, n_documents = corpus.vocabulary.counts, previous.n_documents + corpus.n_documents
         config = TrainingConfig(**{name: getattr(self, name) for name in TRAINING_PARAMETERS})
+        config = resolve(config, int(counts.sum()), n_documents, len(counts))
         row_inits = given_rows(
             corpus.vocabulary.rows,
             initial.vocabulary.rows,
@@ -304,11 +307,11 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         state = next_state(previous, corpus, tables, losses, rng, frequency)
         embeddings = combined_vectors(state.tables)
-        self._check_training(corpus, embeddings, [loss.mean for loss in losses])
+        _check_training(corpus, config, embeddings, [loss.mean for loss in losses])
         pooling = Pooling.fit(
             corpus, embeddings, self.weighting, self.remove_components, frequency, state.n_documents, state.components
         )
-        return corpus, attributes_of_state(state, embeddings, pooling)
+        return corpus, attributes_of_state(state, config, embeddings, pooling)
 
     def _check_parameters(self):
         if self.init_vectors is not None:
@@ -331,30 +334,6 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def _train(self, corpus, config, row_inits, rng):
         """Train on what `_read` has returned. Return `Tables` and a list of `EpochLoss`."""
         raise NotImplementedError
-
-    def _check_training(self, corpus, embeddings, loss_curve):
-        # If the lengths of word vectors are finite, so are all averages, with and without components.
-        squared_lengths = np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64)
-        if not (np.isfinite(loss_curve).all() and squared_lengths.max() <= float(np.finfo(np.float32).max) ** 2):
-            raise ValueError(
-                f"training with learning_rate={self.learning_rate} diverged to vectors or losses that are not finite: "
-                "lower it"
-            )
-        loss_of_zeros = np.log1p(self.negative) + self.negative * np.log1p(1 / self.negative)
-        if not loss_curve:
-            warn("a callback set stop_training before the first block: nothing was trained")
-        elif loss_curve[-1] > DIVERGED * loss_of_zeros:
-            warn(
-                f"training with learning_rate={self.learning_rate} diverged: the loss of the last epoch is "
-                f"{loss_curve[-1]:.3g}, but {loss_of_zeros:.3g} if all vectors were zero; lower learning_rate or "
-                "batch_size, or scale long init_vectors down",
-                ConvergenceWarning,
-            )
-        if self.sample > 0 and 0 in loss_curve and corpus.max_length > 1:
-            warn(
-                f"{loss_curve.count(0)} of {len(loss_curve)} epochs had nothing to train on, because subsampling with "
-                f"sample={self.sample} dropped too many tokens: set sample=0 for a small corpus"
-            )
 
     def _document_frequency(self, corpus, previous):
         """Return the document frequency of each token in all documents so far; None without idf."""
@@ -400,7 +379,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         --------
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
+        >>> vectorizer = CBOWVectorizer(vector_size=8).fit(documents)
         >>> tea, road, plane = vectorizer.transform(
         ...     [["milk", "tea"], ["road", "bus"], ["plane"]]
         ... )
@@ -453,7 +432,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         --------
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0)
+        >>> vectorizer = CBOWVectorizer(vector_size=8, random_state=0)
         >>> neighbours = vectorizer.fit(documents).most_similar("tea", topn=2)
         >>> sorted(token for token, similarity in neighbours)
         ['cup', 'milk']
@@ -480,7 +459,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         --------
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
+        >>> vectorizer = CBOWVectorizer(vector_size=8).fit(documents)
         >>> vectorizer.word_vectors()
         WordVectors(n_tokens=6, vector_size=8)
         """
@@ -562,7 +541,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         >>> from sk_cbow import CBOWVectorizer
         >>> from sklearn.decomposition import PCA
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
+        >>> vectorizer = CBOWVectorizer(vector_size=8).fit(documents)
         >>> reduced = PCA(2).fit_transform(vectorizer.embeddings_)
         >>> vectorizer.with_vectors(reduced).transform(documents).shape
         (100, 2)
@@ -602,7 +581,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         --------
         >>> from sk_cbow import CBOWVectorizer
         >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
-        >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0).fit(documents)
+        >>> vectorizer = CBOWVectorizer(vector_size=8).fit(documents)
         >>> list(vectorizer.drop(["cup", "wheel"]).vocabulary_)
         ['tea', 'milk', 'car', 'road']
         """
@@ -680,8 +659,9 @@ class CBOWVectorizer(BaseCBOWVectorizer):
     vector_size : int, default=100
         Length of a word vector, and so of a document vector.
 
-    window : int, default=5
+    window : int or "auto", default="auto"
         Maximum number of context words on each side of a target. The number in use is drawn uniformly from 1..window.
+        "auto" is 5, or 20 with ``document_context=1``.
 
     document_context : float, default=0.8
         Weight of the document in a target's context, 0..1. The context is the weighted average of the mean vector of
@@ -696,10 +676,10 @@ class CBOWVectorizer(BaseCBOWVectorizer):
     max_vocab : int or None, default=None
         Maximum size of the vocabulary; the most frequent tokens are kept. None means no limit.
 
-    sample : float, default=1e-3
+    sample : float or "auto", default="auto"
         Subsampling threshold for frequent tokens. In each epoch, an occurrence of a token with relative frequency f is
-        kept with probability min(1, sqrt(sample / f) + sample / f). 0 keeps every occurrence, as a small corpus needs:
-        in a vocabulary of a hundred tokens, most are frequent.
+        kept with probability min(1, sqrt(sample / f) + sample / f). 0 keeps every occurrence. "auto" is 1e-3, or 3 /
+        n_tokens for a vocabulary of fewer than 3000 tokens, most of which would otherwise be frequent.
 
     negative : int, default=5
         Number of negative samples per target, used as a weight: each target has 12 negative samples with weight
@@ -713,11 +693,14 @@ class CBOWVectorizer(BaseCBOWVectorizer):
         Whether context, target and negative samples share one table of vectors. If False, targets and negative samples
         have a second table, and `embeddings_` is the sum of both.
 
-    epochs : int, default=5
-        Number of passes over the documents in each call of `fit` or `partial_fit`.
+    epochs : int or "auto", default="auto"
+        Number of passes over the documents in each call of `fit` or `partial_fit`. "auto" makes training read about 40
+        million tokens, within 5 to 50 epochs: 50 up to 800,000 tokens, 20 for two million, 5 from eight million.
 
-    learning_rate : float, default=0.25
+    learning_rate : float or "auto", default="auto"
         Initial learning rate of row-wise Adagrad. It decreases linearly to zero over a call of `fit` or `partial_fit`.
+        "auto" is .25, or less for a small corpus of short documents: at most max(.35, L / 80, N / 2,000,000) /
+        sqrt(`epochs`), if it has N known tokens, L per document.
 
     batch_size : int or "auto", default="auto"
         Number of tokens in a block, the unit of one training step. It is rounded up to a multiple of 64, or of a
@@ -810,6 +793,10 @@ default=None
     components_ : ndarray of shape (remove_components, vector_size), float32
         The removed components, orthonormal.
 
+    window_, sample_, epochs_, learning_rate_ : int or float
+        The values of these parameters in the latest call of `fit` or `partial_fit`. "auto" stands for them there: it
+        counts the documents of all calls so far.
+
     loss_curve_ : list of float
         Mean loss of a target and its negative samples, one value per epoch; 0 for an epoch without targets, if
         subsampling dropped too many tokens. `partial_fit` extends it.
@@ -854,7 +841,7 @@ default=None
     >>> from sk_cbow import CBOWVectorizer
     >>> documents = [["to", "be", "or", "not", "to", "be"], ["let", "it", "be"]]
     >>> documents = documents * 10
-    >>> vectorizer = CBOWVectorizer(vector_size=8, sample=0, random_state=0)
+    >>> vectorizer = CBOWVectorizer(vector_size=8, random_state=0)
     >>> vectorizer.fit_transform(documents).shape
     (20, 8)
     >>> list(vectorizer.vocabulary_)
@@ -878,16 +865,16 @@ default=None
         self,
         vector_size=100,
         *,
-        window=5,
+        window="auto",
         document_context=0.8,
         min_count=5,
         max_vocab=None,
-        sample=1e-3,
+        sample="auto",
         negative=5,
         ns_exponent=0.75,
         shared_embedding=True,
-        epochs=5,
-        learning_rate=0.25,
+        epochs="auto",
+        learning_rate="auto",
         batch_size="auto",
         weighting="uniform",
         remove_components=0,
@@ -949,6 +936,9 @@ default=None
         return read_corpus(documents, min_count=self.min_count, max_vocab=self.max_vocab, previous=previous)
 
     def _train(self, corpus, config, row_inits, rng):
+        chosen = [f"{name}={getattr(config, name):.3g}" for name in AUTOMATIC if getattr(self, name) == "auto"]
+        if self.verbose and chosen:
+            print("auto:", ", ".join(chosen))
         return train_locally(
             corpus,
             config,
@@ -976,3 +966,28 @@ def _generator(random_state):
     if isinstance(random_state, np.random.RandomState):
         random_state = random_state.randint(2**32, dtype=np.uint32)
     return np.random.default_rng(random_state)
+
+
+def _check_training(corpus, config, embeddings, loss_curve):
+    # If the lengths of word vectors are finite, so are all averages, with and without components.
+    squared_lengths = np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64)
+    if not (np.isfinite(loss_curve).all() and squared_lengths.max() <= float(np.finfo(np.float32).max) ** 2):
+        raise ValueError(
+            f"training with learning_rate={config.learning_rate} diverged to vectors or losses that are not finite: "
+            "lower it"
+        )
+    loss_of_zeros = np.log1p(config.negative) + config.negative * np.log1p(1 / config.negative)
+    if not loss_curve:
+        warn("a callback set stop_training before the first block: nothing was trained")
+    elif loss_curve[-1] > DIVERGED * loss_of_zeros:
+        warn(
+            f"training with learning_rate={config.learning_rate} diverged: the loss of the last epoch is "
+            f"{loss_curve[-1]:.3g}, but {loss_of_zeros:.3g} if all vectors were zero; lower learning_rate or "
+            "batch_size, or scale long init_vectors down",
+            ConvergenceWarning,
+        )
+    if config.sample > 0 and 0 in loss_curve and corpus.max_length > 1:
+        warn(
+            f"{loss_curve.count(0)} of {len(loss_curve)} epochs had nothing to train on, because subsampling with "
+            f"sample={config.sample} dropped too many tokens: set sample=0 for a small corpus"
+        )

@@ -27,7 +27,7 @@ def two_topics():
 @pytest.fixture(scope="session")
 def small():
     """Parameters that learn two topics in a fraction of a second."""
-    return {"vector_size": 8, "sample": 0, "epochs": 3, "random_state": 0}
+    return {"vector_size": 8, "sample": 0, "epochs": 3, "learning_rate": 0.25, "random_state": 0}
 
 
 @pytest.fixture(scope="session")

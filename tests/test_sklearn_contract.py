@@ -207,7 +207,10 @@ def test_html_shows_parameters_and_links_to_the_documentation(fitted):
     html = fitted._repr_html_()
     assert 'href="https://sk-cbow.readthedocs.io/en/stable/api/sk_cbow.CBOWVectorizer.html"' in html
     assert "vector_size" in html
-    assert repr(fitted) == "CBOWVectorizer(epochs=3, random_state=0, sample=0, vector_size=8)"
+    assert (
+        repr(fitted)
+        == "CBOWVectorizer(epochs=3, learning_rate=0.25, random_state=0, sample=0,\n               vector_size=8)"
+    )
 
 
 # In pipelines and searches

@@ -887,7 +887,7 @@ def test_parameters_at_their_extremes(two_topics, parameters, small):
 )
 def test_too_much_subsampling_is_a_warning_at_the_line_that_called(method, steps):
     documents = [["a", "cup", "of", "tea"], ["milk", "and", "a", "cup"]]
-    estimator = CBOWVectorizer(vector_size=2, min_count=1, sample=1e-12, random_state=0)
+    estimator = CBOWVectorizer(vector_size=2, min_count=1, sample=1e-12, epochs=5, random_state=0)
     if steps:
         estimator = make_pipeline(estimator, *steps)
     message = r"of 5 epochs had nothing to train on, .* sample=1e-12 .*: set sample=0"
