@@ -12,6 +12,7 @@ import numpy as np
 from sk_cbow._documents import token_lists
 from sk_cbow._files import atomic_write
 from sk_cbow._fitted import fitted_view
+from sk_cbow._training.automatic import default_window
 from sk_cbow._vocabulary import encode_documents
 from sk_cbow._word_vectors import as_word_vectors
 
@@ -103,8 +104,10 @@ def cbow_model(
     if vectorizer is not None:
         vectorizer = fitted_view(vectorizer)
         n_tokens, vector_size = vectorizer.embeddings_.shape
-        window, negative = vectorizer.window, vectorizer.negative
-        document_context = vectorizer.document_context
+        negative, document_context = vectorizer.negative, vectorizer.document_context
+        window = getattr(vectorizer, "window_", vectorizer.window)
+        if window == "auto":  # the vectorizer was made of vectors
+            window = default_window(document_context)
         shared_embedding = not hasattr(vectorizer, "context_embeddings_")
         weights = vectorizer.embeddings_
         if not shared_embedding:

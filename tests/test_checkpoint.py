@@ -20,7 +20,7 @@ from sk_cbow._training.checkpoint import SavedTraining, read_checkpoint, write_c
 from sk_cbow._training.config import EpochLoss, Progress, Tables
 
 DOCUMENTS = [[f"w{number}" for number in np.random.default_rng(seed).zipf(1.5, 40) % 50] for seed in range(200)]
-SMALL = {"vector_size": 8, "epochs": 4, "batch_size": 256, "sample": 0, "random_state": 0}
+SMALL = {"vector_size": 8, "epochs": 4, "learning_rate": 0.25, "batch_size": 256, "sample": 0, "random_state": 0}
 
 
 class Interrupt(keras.callbacks.Callback):

@@ -38,7 +38,7 @@ def fitted_with_two_tables(two_topics, small):
 def test_cbow_model_of_a_vectorizer_without_document_context_gives_the_textbook_products(two_topics, small):
     vectorizer = CBOWVectorizer(**small, document_context=0).fit(two_topics[0])
     model = cbow_model(vectorizer)
-    examples = examples_of(len(vectorizer.vocabulary_), vectorizer.window, vectorizer.negative)
+    examples = examples_of(len(vectorizer.vocabulary_), vectorizer.window_, vectorizer.negative)
     table = with_padding(vectorizer.embeddings_)
     outputs = model(examples)
     expected = textbook_products(table, table, *examples)
@@ -53,7 +53,7 @@ def test_cbow_model_of_a_vectorizer_with_two_tables(fitted_with_two_tables):
     np.testing.assert_array_equal(
         vectorizer.embeddings_, vectorizer.context_embeddings_ + vectorizer.target_embeddings_
     )
-    examples = examples_of(len(vectorizer.vocabulary_), vectorizer.window, vectorizer.negative)
+    examples = examples_of(len(vectorizer.vocabulary_), vectorizer.window_, vectorizer.negative)
     outputs = cbow_model(vectorizer)(examples)
     tables = [with_padding(table) for table in (vectorizer.context_embeddings_, vectorizer.target_embeddings_)]
     expected = textbook_products(*tables, *examples)
@@ -238,7 +238,7 @@ def test_only_word_vectors_of_the_document_model_are_trainable(two_topics, small
 def test_models_load_in_a_fresh_process_without_this_library(two_topics, small, tmp_path, in_a_fresh_process):
     vectorizer = CBOWVectorizer(**small, weighting="idf", remove_components=1).fit(two_topics[0])
     ids = encode(vectorizer, two_topics[0][:5], max_length=9)
-    word_index, *others = examples_of(len(vectorizer.vocabulary_), vectorizer.window, vectorizer.negative)
+    word_index, *others = examples_of(len(vectorizer.vocabulary_), vectorizer.window_, vectorizer.negative)
     examples = [word_index, *others, np.arange(1, len(word_index) + 1)[:, None]]  # a document of one more word
     cbow, document = cbow_model(vectorizer), document_model(vectorizer)
     cbow.save(tmp_path / "cbow.keras")
@@ -286,3 +286,10 @@ def test_tensorboard_reads_the_projectors_files(fitted, tmp_path):
         np.loadtxt(folder / embedding.tensor_path, delimiter="\t", dtype=np.float32), fitted.embeddings_
     )
     assert (folder / embedding.metadata_path).read_text().splitlines() == list(fitted.vocabulary_)
+
+
+def test_cbow_model_has_the_window_of_training_or_the_default_one(two_topics):
+    vectorizer = CBOWVectorizer(8, document_context=1, epochs=1, random_state=0).fit(two_topics[0])
+    assert cbow_model(vectorizer).inputs[1].shape == (None, 40)
+    made = CBOWVectorizer.from_vectors(vectorizer.word_vectors())
+    assert cbow_model(made).inputs[1].shape == (None, 10)

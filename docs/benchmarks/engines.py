@@ -76,8 +76,8 @@ def train_sk_cbow(documents, seed, offset=None, **options):
     clone(vectorizer).set_params(epochs=1).fit(documents)
     first_epoch = seconds["training"]
     timed(vectorizer.fit, seconds, "fit")(documents)
-    seconds["compilation"] = first_epoch - seconds["training"] / vectorizer.epochs
-    return Trained(vectorizer.transform, seconds, vectorizer.vocabulary_, vectorizer.embeddings_, vectorizer.epochs)
+    seconds["compilation"] = first_epoch - seconds["training"] / vectorizer.epochs_
+    return Trained(vectorizer.transform, seconds, vectorizer.vocabulary_, vectorizer.embeddings_, vectorizer.epochs_)
 
 
 def train_gensim(documents, epochs, weighting="uniform", **options):

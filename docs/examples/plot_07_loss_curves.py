@@ -157,7 +157,7 @@ vectorizer = CBOWVectorizer(
     random_state=0,
 )
 vectors = normalize(vectorizer.fit_transform(documents))
-print(f"stopped after {vectorizer.n_iter_} of {vectorizer.epochs} epochs")
+print(f"stopped after {vectorizer.n_iter_} of {vectorizer.epochs_} epochs")
 print(f"accuracy: {accuracy(vectors):.3f}")
 
 # %%

@@ -25,6 +25,11 @@ LEARNING_RATE = 0.25
 LEAST_DISTANCE, LONG_DOCUMENT, LARGE_CORPUS = 0.35, 80, 2e6
 
 
+def default_window(document_context):
+    """Maximum number of context words on each side, which are a sample of the document if word order is ignored."""
+    return WINDOW_OF_DOCUMENTS if document_context == 1 else WINDOW
+
+
 def resolve(config, n_tokens, n_documents, vocabulary_size):
     """Replace the parameters that are "auto" by numbers.
 
@@ -42,7 +47,7 @@ def resolve(config, n_tokens, n_documents, vocabulary_size):
     config : TrainingConfig
     """
     if config.window == "auto":
-        config = config._replace(window=WINDOW_OF_DOCUMENTS if config.document_context == 1 else WINDOW)
+        config = config._replace(window=default_window(config.document_context))
     if config.sample == "auto":
         config = config._replace(sample=max(SAMPLE, SAMPLE_OF_MEAN / vocabulary_size))
     if config.epochs == "auto":
