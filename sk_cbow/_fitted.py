@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sk_cbow._pooling import Pooling
 from sk_cbow._training.automatic import AUTOMATIC
 from sk_cbow._training.config import Tables
 from sk_cbow._vocabulary import EMPTY_VOCABULARY, Vocabulary, pack_counts, unpack_counts
@@ -19,6 +20,7 @@ VECTORS = {
     "context_embeddings_": ("n_tokens", "vector_size"),
     "target_embeddings_": ("n_tokens", "vector_size"),
     "components_": ("n_components", "vector_size"),
+    "mean_": ("vector_size",),
 }
 WEIGHTS = {"token_weights_": ("n_tokens",), "idf_": ("n_tokens",)}
 COUNTS = {"token_counts_": ("n_tokens",)}
@@ -39,7 +41,7 @@ class TrainingState(NamedTuple):
 
     vocabulary: Vocabulary = EMPTY_VOCABULARY
     tables: Tables = Tables([], [])
-    components: np.ndarray | tuple = ()  # (n_components, vector_size) float32
+    pooling: Pooling | None = None
     loss_curve: list | tuple = ()
     rng_state: dict | None = None
     n_documents: int = 0
@@ -74,7 +76,7 @@ def state_of(vectorizer):
     return TrainingState(
         vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, unpack_counts(state.pop("dropped_counts"))),
         tables=Tables(vectors, state.pop("accumulators")),
-        components=fitted.components_,
+        pooling=fitted._pooling,
         loss_curve=fitted.loss_curve_,
         **state,
     )
@@ -88,7 +90,7 @@ def next_state(previous, corpus, tables, losses, rng, document_frequency):
             list(map(np.array, tables.vectors)),  # copies, because the tables belong to TensorFlow
             [np.where(np.isinf(values), 0, values) for values in tables.accumulators],  # inf: frozen
         ),
-        components=previous.components,
+        pooling=previous.pooling,
         loss_curve=[*previous.loss_curve, *[loss.mean for loss in losses]],
         rng_state=rng.bit_generator.state,
         n_documents=previous.n_documents + corpus.n_documents,
@@ -108,7 +110,7 @@ def attributes_of_state(state, config, embeddings, pooling):
     Parameters
     ----------
     state : TrainingState
-        Its components are replaced with those of `pooling`.
+        Its pooling is replaced with `pooling`.
     config : TrainingConfig
         Of the latest training, with the numbers that stand for "auto".
     embeddings : ndarray of shape (n_tokens, vector_size)
@@ -138,6 +140,8 @@ def attributes_of_state(state, config, embeddings, pooling):
     }
     if state.document_frequency is not None:
         attributes["idf_"] = pooling.weights
+    if pooling.mean is not None:
+        attributes["mean_"] = pooling.mean
     if len(state.tables.vectors) == 2:
         attributes["context_embeddings_"], attributes["target_embeddings_"] = state.tables.vectors
     return attributes
@@ -170,8 +174,8 @@ def with_attributes(cls, attributes):
 
 
 def independent(attributes):
-    """Copy what users may change in place: the weights and counts of tokens, components and `set_output`'s choice."""
-    names = [*WEIGHTS, *COUNTS, "components_", "_sklearn_output_config"]
+    """Copy what users may change in place: all small arrays, and `set_output`'s choice."""
+    names = [*WEIGHTS, *COUNTS, "components_", "mean_", "_sklearn_output_config"]
     return attributes | {name: attributes[name].copy() for name in names if name in attributes}
 
 
@@ -221,15 +225,15 @@ def check_sizes(attributes):
             )
 
 
-def attributes_of_vectors(word_vectors):
-    """Fitted attributes of a vectorizer with given vectors, without counts, all of weight 1."""
+def attributes_of_vectors(word_vectors, has_mean):
+    """Fitted attributes of a vectorizer with given vectors, without counts, all of weight 1; the mean is zero."""
     n_tokens, vector_size = word_vectors.vectors.shape
     return {
         "vocabulary_": dict(zip(word_vectors, range(n_tokens), strict=True)),
         "embeddings_": word_vectors.vectors,
         "token_weights_": np.ones(n_tokens, np.float32),
         "components_": np.empty((0, vector_size), np.float32),
-    }
+    } | ({"mean_": np.zeros(vector_size, np.float32)} if has_mean else {})
 
 
 def attributes_of_rows(attributes, rows):

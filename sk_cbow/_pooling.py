@@ -1,4 +1,4 @@
-"""Rows of tokens and word vectors -> document vectors: weighted averages, less their common components.
+"""Rows of tokens and word vectors -> document vectors: weighted averages, centred and scaled if that is wanted.
 
 Every step treats each document separately, so that the vector of a document is bit for bit the same, whatever other
 documents are passed with it.
@@ -18,13 +18,16 @@ SIF_PARAMETER = 1e-3  # Arora et al. (2017), section 3: a = 1e-3
 
 
 class Pooling(NamedTuple):
-    """How the vectors of a document's tokens become its vector: a weighted average, less the common components.
+    """How the vectors of a document's tokens become its vector.
 
-    The methods take chunks of documents, as from `sk_cbow._vocabulary.encode_documents`.
+    It is their weighted average, less the mean of the training documents, if there is one, and less the components;
+    with a mean, it is then scaled to unit length. The methods take chunks of documents, as from
+    `sk_cbow._vocabulary.encode_documents`.
     """
 
     weights: np.ndarray  # (n_tokens,) float32, of an occurrence of each token
     components: np.ndarray  # (n_components, vector_size) float32, orthonormal, removed from averages
+    mean: np.ndarray | None = None  # (vector_size,) float32, of the averages of training documents; only with norm="l2"
 
     @property
     def width(self):
@@ -32,8 +35,8 @@ class Pooling(NamedTuple):
         return self.components.shape[1]
 
     @classmethod
-    def fit(cls, corpus, vectors, weighting, n_components, document_frequency, n_documents, components=()):
-        """Compute the weights of tokens, and the components of the documents' vectors.
+    def fit(cls, corpus, vectors, weighting, n_components, norm, document_frequency, n_documents, previous=None):
+        """Compute the weights of tokens, and the mean and the components of the documents' vectors.
 
         Parameters
         ----------
@@ -42,8 +45,10 @@ class Pooling(NamedTuple):
         weighting, document_frequency, n_documents
             As in `token_weights`.
         n_components : int
-        components : ndarray of shape (n_previous_components, vector_size), optional
-            Those of previous training, which are kept if their number is `n_components`.
+        norm : {"l2"} or None
+        previous : Pooling, optional
+            That of previous training. Its mean is kept if `norm` was the same, and so are its components if their
+            number was, too.
 
         Returns
         -------
@@ -51,10 +56,18 @@ class Pooling(NamedTuple):
         """
         weights = token_weights(weighting, corpus.vocabulary.counts, document_frequency, n_documents)
         pooling = cls(weights, np.empty((0, vectors.shape[1]), np.float32))
-        if n_components and len(components) != n_components:
-            moments = corpus.total(pooling.second_moments, vectors)
-            components = first_singular_vectors(moments, n_components, corpus.n_documents)
-        return pooling._replace(components=components) if n_components else pooling
+        previous = pooling if previous is None else previous
+        has_same_norm = (previous.mean is None) == (norm is None)
+        if norm is not None:
+            mean = previous.mean if has_same_norm else mean_of(corpus.total(pooling.total, vectors))
+            pooling = pooling._replace(mean=mean)
+        if n_components:
+            components = previous.components
+            if not has_same_norm or len(components) != n_components:
+                moments = corpus.total(pooling.second_moments, vectors)
+                components = first_singular_vectors(moments, n_components, corpus.n_documents)
+            pooling = pooling._replace(components=components)
+        return pooling
 
     def transform(self, chunks, vectors):
         """Compute the vectors of documents.
@@ -75,12 +88,34 @@ class Pooling(NamedTuple):
 
     def transform_chunks(self, chunks, vectors):
         """Yield the vectors of the documents of each chunk."""
+        unscaled = self._unscaled_chunks(chunks, vectors)
+        return unscaled if self.mean is None else map(unit_length, unscaled)
+
+    def total(self, chunks, vectors):
+        """Sum the averages of the documents with known tokens.
+
+        Returns
+        -------
+        total : ndarray of shape (vector_size + 1,), float64
+            The sum, followed by the number of these documents.
+        """
+        total = np.zeros(vectors.shape[1] + 1)
         for matrix in document_term_matrices(chunks, len(vectors)):
-            yield project_out(mean_vectors(matrix, self.weights, vectors), self.components)
+            averages = mean_vectors(matrix, self.weights, vectors)
+            n_known = np.count_nonzero(has_known_tokens(matrix, self.weights))
+            total += np.append(averages.sum(axis=0, dtype=np.float64), n_known)
+        return total
 
     def second_moments(self, chunks, vectors):
-        """Compute the matrix of uncentred second moments of the document vectors, as in `second_moments`."""
-        return second_moments(self.transform_chunks(chunks, vectors))
+        """Compute the matrix of second moments of the document vectors before scaling, as in `second_moments`."""
+        return second_moments(self._unscaled_chunks(chunks, vectors))
+
+    def _unscaled_chunks(self, chunks, vectors):
+        for matrix in document_term_matrices(chunks, len(vectors)):
+            averages = mean_vectors(matrix, self.weights, vectors)
+            if self.mean is not None:
+                averages = centre(averages, self.mean, has_known_tokens(matrix, self.weights))
+            yield project_out(averages, self.components)
 
 
 def document_frequency(corpus, previous, previous_counts, previous_n_documents):
@@ -235,8 +270,43 @@ def mean_vectors(matrix, weights, embeddings):
     return (coefficients @ embeddings).astype(np.float32, copy=False)
 
 
+def has_known_tokens(matrix, weights):
+    """Return for each document, a row of a document-term matrix, whether it has a token of positive weight."""
+    return matrix @ weights > 0
+
+
+def mean_of(total):
+    """Compute the mean of document vectors from what `Pooling.total` returns; zeros without documents."""
+    return (total[:-1] / max(total[-1], 1)).astype(np.float32)
+
+
+def centre(averages, mean, is_known):
+    """Subtract the mean of the training documents from averages.
+
+    Parameters
+    ----------
+    averages : ndarray of shape (n_documents, vector_size), float32
+    mean : ndarray of shape (vector_size,)
+    is_known : ndarray of shape (n_documents,), bool
+        Whether a document has known tokens; otherwise, its vector stays zero.
+
+    Returns
+    -------
+    centred : ndarray of shape (n_documents, vector_size), float64
+        In double precision, in which neither differences nor squares of float32 numbers overflow.
+    """
+    return np.where(is_known[:, None], averages - mean.astype(np.float64), 0)
+
+
+def unit_length(document_vectors):
+    """Scale document vectors, float64, to unit Euclidean length, as float32; zero vectors stay zero."""
+    lengths = np.sqrt(np.square(document_vectors).sum(axis=1, keepdims=True))
+    scaled = np.divide(document_vectors, lengths, out=np.zeros_like(document_vectors), where=lengths > 0)
+    return scaled.astype(np.float32)
+
+
 def second_moments(document_vectors):
-    """Compute the matrix of uncentred second moments of the document vectors, X.T @ X.
+    """Compute the matrix of second moments of document vectors, X.T @ X.
 
     Parameters
     ----------
@@ -257,7 +327,7 @@ def second_moments(document_vectors):
 
 
 def first_singular_vectors(moments, n_components, n_documents):
-    """Compute the first right singular vectors of the uncentred document vectors (Arora, Liang and Ma, 2017).
+    """Compute the first right singular vectors of document vectors (Arora, Liang and Ma, 2017).
 
     Parameters
     ----------
@@ -293,21 +363,23 @@ def project_out(document_vectors, components):
 
     Parameters
     ----------
-    document_vectors : ndarray of shape (n_documents, vector_size), float32
-        Their lengths must be finite in float32.
+    document_vectors : ndarray of shape (n_documents, vector_size), float32 or float64
+        Their lengths must be finite.
     components : ndarray of shape (n_components, vector_size)
         Orthonormal.
 
     Returns
     -------
     document_vectors : ndarray of shape (n_documents, vector_size)
+        In the same precision.
     """
     if not len(components):
         return document_vectors
+    dtype = document_vectors.dtype
     # Scaling by powers of two is exact and prevents overflow in products of large vectors.
     exponents = np.frexp(np.abs(document_vectors).max(axis=1, keepdims=True))[1]
     document_vectors = np.ldexp(document_vectors, -exponents)
     # Not as a matrix product, whose rounding errors depend on the number of documents.
     for component in components:
         document_vectors = document_vectors - component * (document_vectors * component).sum(axis=1, keepdims=True)
-    return np.ldexp(document_vectors, exponents).astype(np.float32, copy=False)
+    return np.ldexp(document_vectors, exponents).astype(dtype, copy=False)

@@ -94,6 +94,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         "batch_size": [Range(Integral, 1, LARGEST_INT, closed="both"), StrOptions({"auto"})],
         "weighting": [StrOptions({"uniform", "idf", "sif"})],
         "remove_components": [Range(Integral, 0, None, closed="left")],
+        "norm": [StrOptions({"l2"}), None],
         "analyzer": [StrOptions({"word", "char", "char_wb"}), callable, None],
         "init_vectors": "no_validation",  # `as_mapping` checks it, with a more helpful error
         "freeze_init": ["boolean"],
@@ -255,7 +256,8 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         Notes
         -----
         With ``weighting="idf"``, the document frequency of a new token assumes that each of its earlier occurrences was
-        in another document. The removed components remain those of the first call, unless `remove_components` changes.
+        in another document. The mean and the removed components remain those of the first call. If `norm` changes, both
+        are computed from the documents of this call; if only `remove_components` changes, the components are.
 
         For this method, a fitted vectorizer and its pickle contain the counts of the tokens that `min_count` and
         `max_vocab` dropped.
@@ -309,7 +311,14 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         embeddings = combined_vectors(state.tables)
         _check_training(corpus, config, embeddings, [loss.mean for loss in losses])
         pooling = Pooling.fit(
-            corpus, embeddings, self.weighting, self.remove_components, frequency, state.n_documents, state.components
+            corpus,
+            embeddings,
+            self.weighting,
+            self.remove_components,
+            self.norm,
+            frequency,
+            state.n_documents,
+            state.pooling,
         )
         return corpus, attributes_of_state(state, config, embeddings, pooling)
 
@@ -347,7 +356,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return document_frequency(corpus, known, previous.vocabulary.dropped_counts, previous.n_documents)
 
     def transform(self, X):
-        """Average the vectors of each document's known tokens.
+        """Average the vectors of each document's known tokens; with a `norm`, centre and scale the averages.
 
         The vector of a document depends only on the counts of its tokens.
 
@@ -476,7 +485,8 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         Parameters
         ----------
         word_vectors : WordVectors
-            Their number and length become those of `embeddings_`. All tokens have weight 1.
+            Their number and length become those of `embeddings_`. All tokens have weight 1. There are no documents
+            whose mean could be subtracted: with ``norm="l2"``, `mean_` is zero, and averages are only scaled.
         **parameters
             Parameters of the vectorizer, such as `analyzer`.
 
@@ -512,7 +522,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 "leave vector_size out"
             )
         vectorizer._validate_params()
-        vars(vectorizer).update(attributes_of_vectors(word_vectors))
+        vars(vectorizer).update(attributes_of_vectors(word_vectors, has_mean=vectorizer.norm is not None))
         return vectorizer
 
     def with_vectors(self, vectors):
@@ -527,7 +537,8 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         -------
         vectorizer : CBOWVectorizer
             Fitted, with the same weights and counts of tokens. It removes no components, because these belong to the
-            old vectors, and has no `partial_fit`. This vectorizer stays as it is.
+            old vectors, as does the mean: if there is a `mean_`, it becomes zero, as in `from_vectors`. The result has
+            no `partial_fit`. This vectorizer stays as it is.
 
         Raises
         ------
@@ -549,7 +560,8 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         fitted = fitted_view(self)
         attributes = vars(fitted)
         weights_and_counts = {name: attributes[name] for name in WEIGHTS | COUNTS if name in attributes}
-        replaced = attributes_of_vectors(WordVectors(fitted.vocabulary_, vectors)) | weights_and_counts
+        word_vectors = WordVectors(fitted.vocabulary_, vectors)
+        replaced = attributes_of_vectors(word_vectors, has_mean="mean_" in attributes) | weights_and_counts
         others = {name: value for name, value in attributes.items() if name not in FITTED_ATTRIBUTES}
         changed = others | replaced | {"vector_size": replaced["embeddings_"].shape[1]}
         return with_attributes(type(self), independent(changed))
@@ -565,8 +577,8 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         Returns
         -------
         vectorizer : CBOWVectorizer
-            Fitted; the vectors and weights of the other tokens are the same. In `partial_fit`, a dropped token is a new
-            one. This vectorizer stays as it is.
+            Fitted; the vectors and weights of the other tokens, the mean and the components are the same. In
+            `partial_fit`, a dropped token is a new one. This vectorizer stays as it is.
 
         Raises
         ------
@@ -597,7 +609,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     @property
     def _pooling(self):
-        return Pooling(self.token_weights_, self.components_)
+        return Pooling(self.token_weights_, self.components_, getattr(self, "mean_", None))
 
     @property
     def _n_features_out(self):
@@ -622,7 +634,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             if (packed := state.pop("_packed_vocabulary", None)) is not None:
                 check_packed("vocabulary_", packed)
                 state["vocabulary_"] = unpack_vocabulary(packed)
-            state = checked(state)
+            state = {"norm": None} | checked(state)  # which pickles of 0.1 did not have at first
             missing = set(self._get_param_names()) - state.keys()
             require(not missing, f"{', '.join(sorted(missing))} is missing")
             ours = [cls for cls in type(self).__mro__ if cls.__module__.partition(".")[0] == "sk_cbow"]
@@ -648,7 +660,7 @@ class CBOWVectorizer(BaseCBOWVectorizer):
     `fit` trains a continuous bag of words [1]_ with negative sampling [2]_: given the average vector of a word's
     context, it learns to distinguish the word (the target) from negative samples. It needs no labels. Context, target
     and negative samples share the weights of one Keras ``Embedding`` layer. `transform` returns the average vector of
-    the known tokens of each document.
+    the known tokens of each document, with ``norm="l2"`` centred and scaled.
 
     The loss subtracts log(`negative`) from each dot product, motivated by [3]_. The optimizer is Adagrad [4]_ with one
     accumulator per row, as in [8]_. The gradient of the averaged context includes the factor 1/n, which word2vec.c and
@@ -717,10 +729,17 @@ class CBOWVectorizer(BaseCBOWVectorizer):
         computes the weights: a change takes effect at the next `fit` or `partial_fit`.
 
     remove_components : int, default=0
-        Number of components to remove from every document vector: the first singular vectors of the uncentred vectors
-        of the training documents [5]_, which represent what most documents have in common. This can improve cosine
-        similarities, but can make a classifier worse. Must be less than `vector_size`. A change takes effect at the
-        next `fit` or `partial_fit`.
+        Number of components to remove from every document vector: the first singular vectors of the vectors of the
+        training documents [5]_, which represent what most documents have in common. The vectors are uncentred, and
+        with ``norm="l2"`` centred. This can improve cosine similarities, but can make a classifier worse. Must be less
+        than `vector_size`. A change takes effect at the next `fit` or `partial_fit`.
+
+    norm : {"l2"} or None, default=None
+        None: a document vector is the plain average, less the removed components. "l2": the mean of the training
+        documents' averages is subtracted first, and what is left is scaled to unit Euclidean length, as a linear
+        model, nearest neighbours or k-means needs it. A document without known tokens has the zero vector all the
+        same, and so has one whose vector is the mean. [9]_ subtracts a mean from word vectors, which is the same for
+        averages. A change takes effect at the next `fit` or `partial_fit`.
 
     analyzer : {"word", "char", "char_wb"}, callable or None, default=None
         None: a document is a sequence of tokens. A name: a document is a string, split into words or single characters
@@ -793,6 +812,9 @@ default=None
     components_ : ndarray of shape (remove_components, vector_size), float32
         The removed components, orthonormal.
 
+    mean_ : ndarray of shape (vector_size,), float32
+        The mean of the averages of the training documents that have known tokens; only with ``norm="l2"``.
+
     window_, sample_, epochs_, learning_rate_ : int or float
         The values of these parameters in the latest call of `fit` or `partial_fit`. "auto" stands for them there: it
         counts the documents of all calls so far.
@@ -835,6 +857,8 @@ default=None
        compositional n-gram features. NAACL.
     .. [8] Maxim Naumov et al. (2019). Deep learning recommendation model for personalization and recommendation
        systems. arXiv:1906.00091.
+    .. [9] Jiaqi Mu and Pramod Viswanath (2018). All-but-the-top: simple and effective postprocessing for word
+       representations. ICLR.
 
     Examples
     --------
@@ -878,6 +902,7 @@ default=None
         batch_size="auto",
         weighting="uniform",
         remove_components=0,
+        norm=None,
         analyzer=None,
         init_vectors=None,
         freeze_init=False,
@@ -901,6 +926,7 @@ default=None
         self.batch_size = batch_size
         self.weighting = weighting
         self.remove_components = remove_components
+        self.norm = norm
         self.analyzer = analyzer
         self.init_vectors = init_vectors
         self.freeze_init = freeze_init
@@ -969,7 +995,7 @@ def _generator(random_state):
 
 
 def _check_training(corpus, config, embeddings, loss_curve):
-    # If the lengths of word vectors are finite, so are all averages, with and without components.
+    # If the lengths of word vectors are finite, so are all document vectors, however they are pooled.
     squared_lengths = np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64)
     if not (np.isfinite(loss_curve).all() and squared_lengths.max() <= float(np.finfo(np.float32).max) ** 2):
         raise ValueError(

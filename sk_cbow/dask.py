@@ -63,8 +63,8 @@ class DaskCBOWVectorizer(BaseCBOWVectorizer):
     Parameters
     ----------
     vector_size, window, document_context, min_count, max_vocab, sample, negative, ns_exponent, shared_embedding, \
-epochs, learning_rate, batch_size, weighting, remove_components, analyzer, init_vectors, freeze_init, warm_start, \
-random_state
+epochs, learning_rate, batch_size, weighting, remove_components, norm, analyzer, init_vectors, freeze_init, \
+warm_start, random_state
         As in `CBOWVectorizer`. ``batch_size="auto"`` depends on the number of tokens in one part.
 
     n_parts : int, default=4
@@ -77,7 +77,7 @@ random_state
     Attributes
     ----------
     vocabulary_, embeddings_, context_embeddings_, target_embeddings_, token_counts_, token_weights_, idf_, \
-components_, loss_curve_, n_iter_
+components_, mean_, loss_curve_, n_iter_
         As in `CBOWVectorizer`.
 
     See Also
@@ -132,6 +132,7 @@ components_, loss_curve_, n_iter_
         batch_size="auto",
         weighting="uniform",
         remove_components=0,
+        norm=None,
         analyzer=None,
         init_vectors=None,
         freeze_init=False,
@@ -154,6 +155,7 @@ components_, loss_curve_, n_iter_
         self.batch_size = batch_size
         self.weighting = weighting
         self.remove_components = remove_components
+        self.norm = norm
         self.analyzer = analyzer
         self.init_vectors = init_vectors
         self.freeze_init = freeze_init
@@ -209,7 +211,7 @@ components_, loss_curve_, n_iter_
         return self.fit(X).transform(X)
 
     def transform(self, X):
-        """Average the vectors of each document's known tokens, partition by partition.
+        """Convert documents as `CBOWVectorizer.transform` does, partition by partition.
 
         Parameters
         ----------

@@ -243,8 +243,8 @@ def document_model(vectorizer):
     -------
     model : keras.Model
         The input has shape (batch, length), with ids as in `encode` and any length. The output has shape (batch,
-        vector_size): the weighted average of the tokens' vectors, without the removed components. Only the word vectors
-        are trainable.
+        vector_size): the weighted average of the tokens' vectors, without the removed components; with ``norm="l2"``,
+        centred and scaled. Only the word vectors are trainable.
 
     Raises
     ------
@@ -275,16 +275,19 @@ def document_model(vectorizer):
     ids = keras.Input((None,), dtype="int32", name="ids")
     weights = token_weight(ids)  # (batch, length, 1), zero for padding
     sums = keras.ops.sum(weights * embedding(ids), axis=1)
-    vectors = sums / keras.ops.maximum(keras.ops.sum(weights, axis=1), np.finfo(np.float32).tiny)
+    totals = keras.ops.sum(weights, axis=1)
+    divisors = keras.ops.maximum(totals, np.finfo(np.float32).tiny)
+    vectors = sums / divisors
+    if pooling.mean is not None:
+        is_known = totals / divisors  # (batch, 1), 1 or, without known tokens, 0
+        vectors = vectors - _fixed_product(is_known, pooling.mean[None], "mean")
     for index, component in enumerate(pooling.components):
-        # Initialized with zeros, because Keras' random initializers would draw from Python's global generator.
-        options = {"use_bias": False, "kernel_initializer": "zeros"}
-        along = keras.layers.Dense(1, **options, name=f"along_component_{index}")
-        component_of = keras.layers.Dense(len(component), **options, name=f"component_{index}")
-        vectors = vectors - component_of(along(vectors))
-        for layer, kernel in ((along, component[:, None]), (component_of, component[None])):
-            layer.set_weights([kernel])
-            layer.trainable = False
+        along = _fixed_product(vectors, component[:, None], f"along_component_{index}")
+        vectors = vectors - _fixed_product(along, component[None], f"component_{index}")
+    if pooling.mean is not None:
+        squares = keras.ops.sum(keras.ops.square(vectors), axis=1, keepdims=True)
+        # Not 0, where a root has no gradient.
+        vectors = vectors * keras.ops.rsqrt(keras.ops.where(squares > 0, squares, 1.0))
     return keras.Model(ids, vectors, name="document")
 
 
@@ -337,6 +340,16 @@ def _import_keras():
             "sk_cbow.keras needs Keras on TensorFlow, which is missing: pip install tensorflow"
         ) from error
     return keras
+
+
+def _fixed_product(inputs, kernel, name):
+    """Multiply by a matrix that is not trainable."""
+    # Initialized with zeros, because Keras' random initializers would draw from Python's global generator.
+    layer = _import_keras().layers.Dense(kernel.shape[1], use_bias=False, kernel_initializer="zeros", name=name)
+    outputs = layer(inputs)
+    layer.set_weights([kernel])
+    layer.trainable = False
+    return outputs
 
 
 def _random_embedding(n_tokens, vector_size, name):

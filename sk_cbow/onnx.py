@@ -80,10 +80,11 @@ def _set_output_type(operator):
 def _convert(scope, operator, container):
     vectorizer = operator.raw_operator
     n_tokens, vector_size = vectorizer.embeddings_.shape
-    # Components are removed from the word vectors; averaging is linear, so they are removed from averages, too.
+    # The mean and components are removed from the word vectors, and so from averages, too, whose weights add up to 1.
     pooling = vectorizer._pooling
     components = pooling.components
-    vectors = vectorizer.embeddings_ - vectorizer.embeddings_ @ components.T @ components
+    vectors = vectorizer.embeddings_ if pooling.mean is None else vectorizer.embeddings_ - pooling.mean
+    vectors = vectors - vectors @ components.T @ components
     weighted_vectors = pooling.weights[:, None] * vectors
     # The last row of zeros is for unknown tokens and for padding.
     weighted_vectors = np.append(weighted_vectors, np.zeros((1, vector_size), np.float32), axis=0)
@@ -125,8 +126,13 @@ def _convert(scope, operator, container):
     second_axis = constant("second_axis", np.array([1]))
     sums = result("ReduceSum", terms, second_axis, keepdims=0, op_version=13)  # (n_documents, vector_size)
     sums_of_weights = result("ReduceSum", term_weights, second_axis, keepdims=1, op_version=13)
-    divisors = result("Max", sums_of_weights, constant("above_zero", np.array(np.finfo(np.float64).tiny)))
-    container.add_node("Cast", result("Div", sums, divisors), operator.output_full_names, to=TensorProto.FLOAT)
+    above_zero = constant("above_zero", np.array(np.finfo(np.float64).tiny))
+    document_vectors = result("Div", sums, result("Max", sums_of_weights, above_zero))
+    if pooling.mean is not None:
+        squares = result("Mul", document_vectors, document_vectors)
+        lengths = result("Sqrt", result("ReduceSum", squares, second_axis, keepdims=1, op_version=13))
+        document_vectors = result("Div", document_vectors, result("Max", lengths, above_zero))
+    container.add_node("Cast", document_vectors, operator.output_full_names, to=TensorProto.FLOAT)
 
 
 update_registered_converter(CBOWVectorizer, "SkCbowCBOWVectorizer", _set_output_type, _convert)

@@ -47,7 +47,7 @@ def save(vectorizer, path, binary=False):
     """Write the word vectors of a fitted vectorizer to a word2vec file.
 
     gensim's ``KeyedVectors.load_word2vec_format`` and many other tools read it. The format has no counts and weights of
-    tokens and no removed components; save these by pickle.
+    tokens, no mean and no removed components; save these by pickle.
 
     Parameters
     ----------

@@ -34,6 +34,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+AVERAGING = {"weighting": "idf", "remove_components": 1, "norm": "l2"}
+
 
 def wait_for(condition):
     deadline = time.monotonic() + 60
@@ -73,17 +75,17 @@ def quick(small):
 def expected(bag, quick):
     """The result with a single worker, in this process."""
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0"):
-        return DaskCBOWVectorizer(**quick, weighting="idf", remove_components=1).fit(bag)
+        return DaskCBOWVectorizer(**quick, **AVERAGING).fit(bag)
 
 
 def assert_identical(vectorizer, expected):
-    for name in ("embeddings_", "token_counts_", "token_weights_", "components_", "loss_curve_"):
+    for name in ("embeddings_", "token_counts_", "token_weights_", "components_", "mean_", "loss_curve_"):
         np.testing.assert_array_equal(getattr(vectorizer, name), getattr(expected, name))
     assert list(vectorizer.vocabulary_) == list(expected.vocabulary_)
 
 
 def test_two_workers_give_the_same_results_as_one(client, bag, quick, expected):
-    vectorizer = DaskCBOWVectorizer(**quick, weighting="idf", remove_components=1).fit(bag)
+    vectorizer = DaskCBOWVectorizer(**quick, **AVERAGING).fit(bag)
     assert_identical(vectorizer, expected)
     assert set(client.run(os.getpid).values()) != {os.getpid()}
 
@@ -96,7 +98,7 @@ def test_vocabulary_counts_and_idf_are_those_of_one_machine(two_topics, small, e
 
 
 def test_one_part_and_one_round_are_one_machine(client, two_topics, small):
-    parameters = small | {"weighting": "idf", "remove_components": 1}
+    parameters = small | AVERAGING
     local = CBOWVectorizer(**parameters)
     on_cluster = DaskCBOWVectorizer(**parameters, n_parts=1, n_rounds=1)
     documents, _ = two_topics
@@ -240,7 +242,7 @@ def test_large_values_are_sent_without_a_warning(client, quick):
 
 
 def test_tasks_can_fit(client, bag, quick, expected):
-    parameters = quick | {"weighting": "idf", "remove_components": 1}
+    parameters = quick | AVERAGING
     # On each worker's only thread.
     fits = client.map(lambda _: DaskCBOWVectorizer(**parameters).fit(bag), range(2), pure=False)
     for fit in fits:
@@ -384,7 +386,7 @@ def test_results_do_not_change_if_a_worker_is_killed(client, bag, quick, expecte
         wait_for(lambda: client.run_on_scheduler(n_tasks, name="train_part"))
         kill_worker_with(client, "_unpickle")  # the counts of the vocabulary
 
-    vectorizer = DaskCBOWVectorizer(**quick, weighting="idf", remove_components=1)
+    vectorizer = DaskCBOWVectorizer(**quick, **AVERAGING)
     assert_identical(fit_while(client, vectorizer, bag, disturb), expected)
 
 

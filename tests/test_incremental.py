@@ -283,6 +283,32 @@ def test_components_stay_in_incremental_training(quick, remove_components):
     assert len(vectorizer.components_) == 2
 
 
+@pytest.mark.parametrize("remove_components", [0, 1])
+def test_the_mean_stays_in_incremental_training(quick, remove_components):
+    documents = FIRST + SECOND
+    vectorizer = CBOWVectorizer(**quick, remove_components=remove_components, norm="l2").fit(documents)
+    mean, components = vectorizer.mean_, vectorizer.components_
+    vectorizer.partial_fit([["tea", "cup"]] * 9)
+    np.testing.assert_array_equal(vectorizer.mean_, mean)
+    np.testing.assert_array_equal(vectorizer.components_, components)
+    vectorizer.set_params(remove_components=2).partial_fit(documents)
+    np.testing.assert_array_equal(vectorizer.mean_, mean)
+    assert len(vectorizer.components_) == 2
+    assert (vectorizer.set_params(random_state=1).fit(documents).mean_ != mean).all()
+
+
+def test_a_new_norm_is_computed_from_the_documents_of_this_call(quick):
+    documents = FIRST + SECOND
+    vectorizer = CBOWVectorizer(**quick, remove_components=1).fit(documents)
+    components = vectorizer.components_
+    vectorizer.set_params(norm="l2").partial_fit(documents)
+    plain = CBOWVectorizer.from_vectors(vectorizer.word_vectors()).transform(documents)
+    np.testing.assert_allclose(vectorizer.mean_, plain.mean(axis=0), atol=1e-6)
+    assert not np.allclose(np.abs(vectorizer.components_), np.abs(components), atol=1e-3)  # those of centred vectors
+    vectorizer.set_params(norm=None).partial_fit(documents)
+    assert not hasattr(vectorizer, "mean_")
+
+
 def test_parameters_are_checked_in_every_call(quick):
     vectorizer = CBOWVectorizer(**quick).fit(FIRST)
     for name, value in (("weighting", "tf-idf"), ("learning_rate", -0.3), ("epochs", 0)):

@@ -218,7 +218,16 @@ def test_a_classifier_on_the_embedding_layer_learns_labels(fitted, two_topics, t
     assert (layer.get_weights()[0][1:] != fitted.embeddings_).any() == trainable
 
 
-@pytest.mark.parametrize("parameters", [{}, {"weighting": "idf", "remove_components": 2}, {"weighting": "sif"}])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"weighting": "idf", "remove_components": 2},
+        {"weighting": "sif"},
+        {"norm": "l2"},
+        {"weighting": "idf", "remove_components": 2, "norm": "l2"},
+    ],
+)
 def test_document_model_equals_transform(two_topics, small, parameters):
     vectorizer = CBOWVectorizer(**small, **parameters).fit(two_topics[0])
     documents = [*two_topics[0][:50], ["tea"], ["?"], []]
@@ -227,16 +236,29 @@ def test_document_model_equals_transform(two_topics, small, parameters):
 
 
 def test_only_word_vectors_of_the_document_model_are_trainable(two_topics, small):
-    vectorizer = CBOWVectorizer(**small, weighting="idf", remove_components=1).fit(two_topics[0])
+    vectorizer = CBOWVectorizer(**small, weighting="idf", remove_components=1, norm="l2").fit(two_topics[0])
     (weights,) = document_model(vectorizer).trainable_weights
     assert weights.shape == (len(vectorizer.vocabulary_) + 1, 8)
+
+
+@pytest.mark.slow
+def test_a_document_model_with_a_norm_can_be_trained_with_documents_without_known_tokens(two_topics, small):
+    vectorizer = CBOWVectorizer(**small, norm="l2").fit(two_topics[0])
+    model = document_model(vectorizer)
+    classifier = keras.Sequential([model, keras.layers.Dense(1)])
+    classifier.compile("sgd", "mse")
+    ids = encode(vectorizer, [["tea"], ["?"], []], max_length=2)
+    classifier.fit(ids, np.float32([[1], [0], [2]]), verbose=0)
+    vectors = np.asarray(model(ids))
+    assert np.isfinite(vectors).all()
+    assert not np.array_equal(vectors[0], vectorizer.transform([["tea"]])[0])
 
 
 @pytest.mark.slow
 # Keras 3.15 converts variables by an __array__ that NumPy 2 warns of.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_models_load_in_a_fresh_process_without_this_library(two_topics, small, tmp_path, in_a_fresh_process):
-    vectorizer = CBOWVectorizer(**small, weighting="idf", remove_components=1).fit(two_topics[0])
+    vectorizer = CBOWVectorizer(**small, weighting="idf", remove_components=1, norm="l2").fit(two_topics[0])
     ids = encode(vectorizer, two_topics[0][:5], max_length=9)
     word_index, *others = examples_of(len(vectorizer.vocabulary_), vectorizer.window_, vectorizer.negative)
     examples = [word_index, *others, np.arange(1, len(word_index) + 1)[:, None]]  # a document of one more word

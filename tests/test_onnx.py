@@ -68,9 +68,10 @@ def test_a_model_runs_in_a_process_without_the_library(tmp_path, pipeline, in_a_
 
 @pytest.mark.parametrize("weighting", ["uniform", "idf", "sif"])
 @pytest.mark.parametrize("remove_components", [0, 2])
-def test_weights_and_removed_components(texts, small, weighting, remove_components):
+@pytest.mark.parametrize("norm", [None, "l2"])
+def test_weights_removed_components_and_norm(texts, small, weighting, remove_components, norm):
     vectorizer = CBOWVectorizer(
-        **small, analyzer=str.split, weighting=weighting, remove_components=remove_components
+        **small, analyzer=str.split, weighting=weighting, remove_components=remove_components, norm=norm
     ).fit(texts)
     assert_same_vectors(vectorizer, [*texts, "tea", "tea tea tea car", "tea unknown", "unknown", "", "cup " * 500])
 

@@ -62,7 +62,7 @@ print(vectors.tobytes().hex())
 @pytest.fixture(scope="module")
 def to_save(two_topics, small):
     documents = [*two_topics[0], *[["\ud800", "milk", 7]] * 9]
-    return CBOWVectorizer(**small, weighting="idf", remove_components=1).fit(documents)
+    return CBOWVectorizer(**small, weighting="idf", remove_components=1, norm="l2").fit(documents)
 
 
 @pytest.mark.slow
@@ -171,7 +171,7 @@ def test_a_state_without_a_version_is_an_error():
 def test_a_pickle_of_version_0_1_is_read():
     vectorizer = pickle.loads((Path(__file__).parent / "data" / "fit-0.1.pickle").read_bytes())
     saved = {"vector_size": 4, "window": 3, "epochs": 10, "weighting": "idf", "remove_components": 1, "min_count": 5}
-    assert saved.items() <= vectorizer.get_params().items()
+    assert (saved | {"norm": None}).items() <= vectorizer.get_params().items()  # it was saved before there was a norm
     tokens = ["tea", "sugar", "cup", 7, "spoon", "milk", "fuel", "lane", "road", "wheel", "car", "brake"]
     assert list(vectorizer.vocabulary_) == tokens
     assert vectorizer.token_counts_.tolist() == [51] + [50] * 11
@@ -213,6 +213,9 @@ DAMAGES = {
     "weights below 0": damaged(token_weights_=lambda weights: -weights),
     "too few counts": damaged(token_counts_=lambda counts: counts[1:]),
     "components of another length": damaged(components_=lambda components: np.ones((1, 7), np.float32)),
+    "a mean of another length": lambda state: state | {"mean_": np.zeros(7, np.float32)},
+    "a mean of nan": lambda state: state | {"mean_": np.full(8, np.nan, np.float32)},
+    "a mean of two axes": lambda state: state | {"mean_": np.zeros((1, 8), np.float32)},
     "state of Adagrad for too few tokens": damaged(
         _training_state=lambda state: state | {"accumulators": [state["accumulators"][0][1:]]}
     ),
@@ -294,6 +297,7 @@ def changed(**changes):
         changed(token_weights_=lambda weights: weights[1:]),
         changed(token_counts_=lambda counts: counts[1:]),
         changed(components_=lambda components: components[:, 1:]),
+        lambda vectorizer: setattr(vectorizer, "mean_", np.zeros(3, np.float32)),
     ],
 )
 def test_changed_attributes_that_do_not_belong_together_are_an_error_at_once(change, fitted):
@@ -345,7 +349,7 @@ def test_a_subclass_may_have_attributes_of_its_own(two_topics, small):
     assert pickle.loads(pickle.dumps(vectorizer)).language == copy.deepcopy(vectorizer).language == "de"
 
 
-@pytest.mark.parametrize("name", ["embeddings_", "components_", "token_weights_"])
+@pytest.mark.parametrize("name", ["embeddings_", "components_", "mean_", "token_weights_"])
 @pytest.mark.parametrize("dtype", ["f8", ">f8", "g"])
 def test_attributes_that_were_set_in_another_precision_are_used_and_saved_as_float32(name, dtype, to_save):
     vectorizer = copy.copy(to_save)

@@ -7,10 +7,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from threadpoolctl import threadpool_info
 
 from sk_cbow._pooling import (
+    Pooling,
     count_document_frequency,
     document_term_matrices,
     document_term_matrix,
     first_singular_vectors,
+    mean_of,
     mean_vectors,
     project_out,
     second_moments,
@@ -186,3 +188,77 @@ def test_projected_vectors_are_orthogonal_to_the_components_and_do_not_depend_on
     np.testing.assert_allclose(left, embeddings - embeddings @ components.T @ components, atol=1e-5)
     alone = [project_out(vector[None], components) for vector in embeddings[:10]]
     np.testing.assert_array_equal(np.concatenate(alone), left[:10])
+
+
+# Centring and scaling
+
+NO_COMPONENTS = np.empty((0, 2), np.float32)
+# Averages [1, 0], none, [4, 4] and, exactly the mean of the three, [2.5, 2].
+ROWS, OFFSETS = np.array([0, 2, 2, 0, 2], np.int32), np.array([0, 1, 1, 3, 5])
+
+
+def test_the_mean_is_that_of_documents_with_known_tokens_by_hand():
+    pooling = Pooling(ONES, NO_COMPONENTS)
+    for chunks in (
+        [(ROWS, OFFSETS, True)],
+        [(ROWS[:2], np.array([0, 1, 1, 2]), False), (ROWS[2:], np.array([0, 1, 3]), True)],
+    ):
+        total = pooling.total(chunks, EMBEDDINGS)
+        assert total.tolist() == [7.5, 6, 3]
+        assert mean_of(total).tolist() == [2.5, 2]
+    assert mean_of(pooling.total([(ROWS[:0], np.array([0, 0]), True)], EMBEDDINGS)).tolist() == [0, 0]
+
+
+def test_centring_and_scaling_by_hand():
+    pooling = Pooling(ONES, NO_COMPONENTS, np.float32([2.5, 2]))
+    vectors = pooling.transform([(ROWS, OFFSETS, True)], EMBEDDINGS)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, [[-0.6, -0.8], [0, 0], [0.6, 0.8], [0, 0]], rtol=1e-6)
+    np.testing.assert_array_equal(vectors[[1, 3]], 0)
+    assert pooling.transform([], EMBEDDINGS).shape == (0, 2)
+
+
+def test_components_are_removed_between_centring_and_scaling_by_hand():
+    pooling = Pooling(ONES, np.float32([[1, 0]]), np.float32([2.5, 2]))
+    vectors = pooling.transform([(ROWS, OFFSETS, True)], EMBEDDINGS)
+    np.testing.assert_array_equal(vectors, [[0, -1], [0, 0], [0, 1], [0, 0]])
+
+
+def test_tokens_of_weight_zero_are_not_known():
+    pooling = Pooling(np.float32([1, 1, 0]), NO_COMPONENTS, np.float32([2.5, 2]))
+    chunk = ROWS, OFFSETS, True  # averages [1, 0], none, none and [1, 0]
+    np.testing.assert_allclose(
+        pooling.transform([chunk], EMBEDDINGS), [[-0.6, -0.8], [0, 0], [0, 0], [-0.6, -0.8]], rtol=1e-6
+    )
+    assert pooling.total([chunk], EMBEDDINGS).tolist() == [2, 0, 2]
+
+
+def test_an_average_of_zero_of_known_tokens_is_centred():
+    opposite = np.float32([[1, 1], [-1, -1]])
+    pooling = Pooling(ONES[:2], NO_COMPONENTS, np.float32([-3, 4]))
+    chunk = np.array([0, 1], np.int32), np.array([0, 2]), True
+    np.testing.assert_allclose(pooling.transform([chunk], opposite), [[0.6, -0.8]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [2.0**127, 2.0**-140])
+def test_centring_and_scaling_of_huge_and_tiny_vectors(scale):
+    embeddings = np.float32(scale) * np.float32([[1.5, 1], [-1.5, -1]])
+    mean = embeddings[1]  # the difference to it is larger than float32 can hold
+    chunk = np.array([0, 1], np.int32), np.array([0, 1, 2]), True
+    for components, expected in ((NO_COMPONENTS, np.float32([1.5, 1]) / 3.25**0.5), (np.float32([[1, 0]]), [0, 1])):
+        vectors = Pooling(ONES[:2], components, mean).transform([chunk], embeddings)
+        np.testing.assert_allclose(vectors, [expected, [0, 0]], rtol=1e-6)
+
+
+def test_vectors_have_unit_length_and_do_not_depend_on_other_documents(corpus):
+    embeddings, rows, offsets = corpus
+    weights = np.linspace(0.1, 1, len(embeddings), dtype=np.float32)
+    plain = Pooling(weights, np.empty((0, 7), np.float32))
+    pooling = plain._replace(mean=mean_of(plain.total([(rows, offsets, True)], embeddings)))
+    vectors = pooling.transform([(rows, offsets, True)], embeddings)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), np.diff(offsets) > 0, atol=1e-6)
+    for document, (start, stop) in enumerate(pairwise(offsets)):
+        alone = pooling.transform([(rows[start:stop], np.array([0, stop - start]), True)], embeddings)
+        np.testing.assert_array_equal(alone, vectors[document : document + 1])
+    averages = plain.transform([(rows, offsets, True)], embeddings)[np.diff(offsets) > 0]
+    np.testing.assert_allclose(pooling.mean, averages.mean(axis=0, dtype=float), rtol=1e-6)

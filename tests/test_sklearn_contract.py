@@ -24,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_score
 from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import normalize
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -64,7 +65,7 @@ PLAIN = {"vector_size": 4, "epochs": 1, "min_count": 1, "sample": 0, "random_sta
 
 @pytest.mark.slow
 @parametrize_with_checks(
-    [NumericRows(**PLAIN, weighting="idf", remove_components=1)],
+    [NumericRows(**PLAIN, weighting="idf", remove_components=1, norm="l2")],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
 )
 def test_scikit_learns_checks(estimator, check):
@@ -80,9 +81,10 @@ def test_the_subclass_trains_and_averages_as_its_parent():
 
 
 AVERAGES = [
-    {"weighting": weighting, "remove_components": n_components}
+    {"weighting": weighting, "remove_components": n_components, "norm": norm}
     for weighting in ("uniform", "idf", "sif")
     for n_components in (0, 2)
+    for norm in (None, "l2")
 ]
 
 
@@ -159,9 +161,29 @@ def test_an_average_equals_a_loop_over_tokens(averaging, two_topics):
     means = np.stack(
         [np.average(embeddings[of_document], axis=0, weights=weights[of_document]) for of_document in rows]
     )
+    if averaging.norm:
+        means -= means.mean(axis=0)
     _, _, directions = np.linalg.svd(means)
     removed = directions[: averaging.remove_components]
-    np.testing.assert_allclose(averaging.transform(documents), means - means @ removed.T @ removed, atol=2e-5)
+    expected = means - means @ removed.T @ removed
+    if averaging.norm:
+        expected = normalize(expected)
+    np.testing.assert_allclose(averaging.transform(documents), expected, atol=2e-5)
+
+
+def test_norm_takes_effect_at_the_next_fit(two_topics, small):
+    documents, _ = two_topics
+    vectorizer = CBOWVectorizer(**small).fit(documents)
+    plain = vectorizer.transform(documents)
+    assert not hasattr(vectorizer, "mean_")
+    np.testing.assert_array_equal(vectorizer.set_params(norm="l2").transform(documents), plain)
+    scaled = vectorizer.fit_transform(documents)
+    np.testing.assert_allclose(vectorizer.mean_, plain.mean(axis=0), rtol=1e-5)
+    assert vectorizer.mean_.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(scaled, axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(vectorizer.set_params(norm=None).transform(documents), scaled)
+    np.testing.assert_array_equal(vectorizer.fit(documents).transform(documents), plain)
+    assert not hasattr(vectorizer, "mean_")
 
 
 def test_methods_of_an_unfitted_vectorizer_raise_not_fitted_error():
@@ -250,6 +272,18 @@ def test_feature_union_with_tfidf(texts, small):
     assert vectors.shape == (400, 8 + 12)
     assert list(union.get_feature_names_out()[[0, -1]]) == ["cbow__cbowvectorizer0", "tfidf__wheel"]
     np.testing.assert_array_equal(vectors[:, :8].toarray(), union.transformer_list[0][1].transform(texts))
+
+
+def test_a_search_over_norm(two_topics, small):
+    documents, topics = two_topics
+    pipeline = make_pipeline(CBOWVectorizer(**small), LogisticRegression())
+    search = GridSearchCV(pipeline, {"cbowvectorizer__norm": [None, "l2"]}, cv=2, error_score="raise")
+    search.fit(documents, topics)
+    assert [params["cbowvectorizer__norm"] for params in search.cv_results_["params"]] == [None, "l2"]
+    assert hasattr(search.best_estimator_[0], "mean_") == (search.best_params_["cbowvectorizer__norm"] == "l2")
+    scaled = clone(pipeline).set_params(**search.cv_results_["params"][1]).set_output(transform="pandas")
+    frame = scaled[:-1].fit_transform(pd.Series(documents))
+    np.testing.assert_allclose(np.square(frame).sum(axis=1), 1, rtol=1e-5)
 
 
 @pytest.mark.slow

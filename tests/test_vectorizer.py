@@ -81,7 +81,7 @@ def test_a_generator_is_read_once_by_fit_and_by_transform(two_topics, fitted, sm
 @pytest.mark.slow
 def test_a_corpus_on_disk_read_in_tiny_chunks_gives_the_same_vectors(monkeypatch, two_topics, small):
     documents, _ = two_topics
-    parameters = small | {"weighting": "idf", "remove_components": 1}
+    parameters = small | {"weighting": "idf", "remove_components": 1, "norm": "l2"}
     in_memory = CBOWVectorizer(**parameters).fit(documents)
     for name, value in {"BYTES_IN_MEMORY": 1000, "DOCUMENTS_AT_A_TIME": 2, "TOKENS_AT_A_TIME": 3}.items():
         monkeypatch.setattr(_vocabulary, name, value)
@@ -183,11 +183,12 @@ from sk_cbow import CBOWVectorizer
 
 rng = np.random.default_rng(0)
 documents = [[str(number) for number in rng.zipf(1.3, 40) % 5000] for _ in range(3000)]
-parameters = {"vector_size": 300, "batch_size": 4096, "epochs": 2, "remove_components": 2, "random_state": 0}
+parameters = {"vector_size": 300, "batch_size": 4096, "epochs": 2, "random_state": 0}
+parameters |= {"remove_components": 2, "norm": "l2"}
 for document_context in (0, 0.8):
     vectorizer = CBOWVectorizer(**parameters, document_context=document_context)
     vectors = vectorizer.fit_transform(documents)
-    for array in (vectorizer.embeddings_, vectorizer.components_, vectors):
+    for array in (vectorizer.embeddings_, vectorizer.components_, vectorizer.mean_, vectors):
         print(hashlib.sha256(array.tobytes()).hexdigest(), vectorizer.loss_curve_)
 """
 
@@ -336,11 +337,11 @@ def test_strange_documents_have_finite_vectors(documents, weighting, small):
     documents=st.lists(st.lists(st.text(max_size=3) | st.integers(), max_size=6), max_size=9),
     weighting=st.sampled_from(["uniform", "idf", "sif"]),
     remove_components=st.integers(0, 1),
+    norm=st.sampled_from([None, "l2"]),
 )
-def test_any_tokens_give_finite_vectors_or_a_documented_error(documents, weighting, remove_components):
-    vectorizer = CBOWVectorizer(
-        2, window=1, min_count=1, sample=0, epochs=1, weighting=weighting, remove_components=remove_components
-    )
+def test_any_tokens_give_finite_vectors_or_a_documented_error(documents, weighting, remove_components, norm):
+    averaging = {"weighting": weighting, "remove_components": remove_components, "norm": norm}
+    vectorizer = CBOWVectorizer(2, window=1, min_count=1, sample=0, epochs=1, **averaging)
     try:
         vectors = vectorizer.fit_transform(documents)
     except ValueError as error:
@@ -514,6 +515,7 @@ def test_an_interrupted_fit_leaves_a_fitted_vectorizer_unchanged(two_topics, sma
         ("batch_size", "large"),
         ("weighting", "tfidf"),
         ("remove_components", -1),
+        ("norm", "l1"),
         ("analyzer", "words"),
         ("random_state", "zero"),
         ("verbose", 3),
@@ -779,6 +781,7 @@ def n_blocks(documents, **parameters):
         ({"shared_embedding": False}, lambda other, fitted: other.target_embeddings_.shape == (12, 8)),
         ({"learning_rate": 0.003}, lambda other, fitted: length(other) < 0.5 * length(fitted)),
         ({"learning_rate": 1e-9}, lambda other, fitted: abs(other.embeddings_).max() <= 0.5 / 8),  # as at the start
+        ({"norm": "l2"}, lambda other, fitted: np.isclose(np.linalg.norm(other.transform([["tea"]])), 1)),
         ({"random_state": 1}, lambda other, fitted: (other.embeddings_ != fitted.embeddings_).all()),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else None,

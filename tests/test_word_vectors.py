@@ -130,12 +130,35 @@ def test_other_vectors_for_the_same_tokens(trained, two_topics):
         trained.with_vectors(reduced[1:])
 
 
+def test_norm_of_vectorizers_that_are_made_of_others(two_topics, small):
+    vectorizer = CBOWVectorizer(**small, norm="l2").fit(two_topics[0])
+    documents = [["tea", "milk"], ["car"], ["?"]]
+    dropped = vectorizer.drop("cup")
+    np.testing.assert_array_equal(dropped.mean_, vectorizer.mean_)
+    np.testing.assert_array_equal(dropped.transform(documents), vectorizer.transform(documents))
+
+    vectors = np.tile(np.float32([3, 4]), (12, 1))
+    other = vectorizer.with_vectors(vectors)
+    assert other.mean_.tolist() == [0, 0]
+    np.testing.assert_allclose(other.transform(documents), [[0.6, 0.8], [0.6, 0.8], [0, 0]], rtol=1e-6)
+
+    word_vectors = WordVectors(vectorizer.vocabulary_, vectors)
+    made = CBOWVectorizer.from_vectors(word_vectors, norm="l2")
+    np.testing.assert_array_equal(made.transform(documents), other.transform(documents))
+    made.mean_ = np.float32([0, 8])
+    np.testing.assert_allclose(made.transform(documents), [[0.6, -0.8], [0.6, -0.8], [0, 0]], rtol=1e-6)
+    assert not hasattr(CBOWVectorizer.from_vectors(word_vectors), "mean_")
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(made)).transform(documents), made.transform(documents))
+
+
 def test_changes_of_the_result_leave_the_original_alone(fitted):
     for make in (lambda vectorizer: vectorizer.drop("tea"), lambda vectorizer: vectorizer.with_vectors(np.eye(12))):
         original = copy.deepcopy(fitted).set_output(transform="default")
+        original.mean_ = np.zeros(8, np.float32)
         before = pickle.dumps(original)
         other = make(original).set_output(transform="pandas")
         other.token_weights_[:] = 0
+        other.mean_[:] = 1
         other.components_ = other.components_ + 1
         assert pickle.dumps(original) == before
         assert isinstance(original.transform([["tea"]]), np.ndarray)
