@@ -736,8 +736,8 @@ class CBOWVectorizer(BaseCBOWVectorizer):
 
     norm : {"l2"} or None, default=None
         None: a document vector is the plain average, less the removed components. "l2": the mean of the training
-        documents' averages is subtracted first, and what is left is scaled to unit Euclidean length, as a linear
-        model, nearest neighbours or k-means needs it. A document without known tokens has the zero vector all the
+        documents' averages is subtracted first, and what is left is scaled to unit Euclidean length, which suits
+        linear models, nearest neighbours and k-means. A document without known tokens has the zero vector all the
         same, and so has one whose vector is the mean. [9]_ subtracts a mean from word vectors, which is the same for
         averages. A change takes effect at the next `fit` or `partial_fit`.
 

@@ -45,13 +45,14 @@ data.head()
 #
 # ``analyzer="word"`` splits strings into words as ``CountVectorizer`` does. ``fit``
 # learns a vector of 100 numbers for every word that occurs at least five times.
-# ``transform`` returns the average of these vectors for each text. A corpus of this
-# size needs more epochs than the default of five and a learning rate below the default.
+# ``transform`` returns the average of these vectors for each text; ``norm="l2"``
+# centres the averages and scales them to unit length. A corpus of this size needs more
+# epochs than the default of five and a learning rate below the default.
 
 from sk_cbow import CBOWVectorizer
 
 vectorizer = CBOWVectorizer(
-    analyzer="word", epochs=20, learning_rate=0.1, random_state=0
+    analyzer="word", epochs=20, learning_rate=0.1, norm="l2", random_state=0
 )
 vectors = vectorizer.fit_transform(data["text"])
 print("document vectors:", vectors.shape)
@@ -80,11 +81,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-by_cbow = make_pipeline(
-    vectorizer, StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)
-)
+by_cbow = make_pipeline(vectorizer, LogisticRegression(C=10, max_iter=1000))
 by_tfidf = make_pipeline(
     TfidfVectorizer(sublinear_tf=True), LogisticRegression(C=100, max_iter=1000)
 )
@@ -103,7 +101,7 @@ for name, pipeline in {"CBOW": by_cbow, "tf-idf": by_tfidf}.items():
 
 few = StratifiedShuffleSplit(5, train_size=3 * len(MODULES), random_state=0)
 features = {
-    "CBOW": StandardScaler().fit_transform(vectors),
+    "CBOW": vectors,
     "tf-idf": by_tfidf[:-1].fit_transform(data["text"]),
 }
 classifiers = {"CBOW": by_cbow[-1], "tf-idf": by_tfidf[-1]}

@@ -46,10 +46,10 @@ print(*names)
 # ------------------------------
 #
 # CBOW has the guide's parameters for documents, with its learning rate for half a
-# million tokens. All vectors are scaled to unit length. Each vectorizer is fitted
-# with three seeds (tf-idf has none), and k-means runs with three on each result. The
-# adjusted Rand index and the V-measure are 1 for perfect agreement; for random
-# clusters, the former is 0 and the latter near it.
+# million tokens. All vectors are scaled to unit length; ``norm="l2"`` also centres
+# those of CBOW. Each vectorizer is fitted with three seeds (tf-idf has none), and
+# k-means runs with three on each result. The adjusted Rand index and the V-measure are
+# 1 for perfect agreement; for random clusters, the former is 0 and the latter near it.
 
 
 def cbow(seed):
@@ -58,6 +58,7 @@ def cbow(seed):
         window=20,
         epochs=20,
         weighting="idf",
+        norm="l2",
         learning_rate=0.1,
         random_state=seed,
     )
@@ -68,7 +69,9 @@ def tfidf():
 
 
 def lsa(seed):
-    return make_pipeline(tfidf(), TruncatedSVD(100, random_state=seed))
+    return make_pipeline(
+        tfidf(), TruncatedSVD(100, random_state=seed), Normalizer()
+    )
 
 
 vectorizers = {
@@ -80,9 +83,7 @@ scores, first_runs = {}, {}
 for name, fits in vectorizers.items():
     scores[name] = []
     for vectorizer in fits:
-        vectors = Normalizer().fit_transform(
-            vectorizer.fit_transform(documents)
-        )
+        vectors = vectorizer.fit_transform(documents)
         for seed in range(3):
             kmeans = KMeans(len(names), n_init=2, random_state=seed)
             clusters = kmeans.fit_predict(vectors)
@@ -108,8 +109,9 @@ for name, values in scores.items():
 # Words for a cluster
 # -------------------
 #
-# A cluster's centre is a vector in the same space as the words. ``most_similar`` takes
-# it in place of a token. Rare words are left out, as their vectors are less reliable.
+# A cluster's centre points from the mean of all documents to those of the cluster, in
+# the space of the words. ``most_similar`` takes it in place of a token. Rare words are
+# left out, as their vectors are less reliable.
 
 kmeans, vectorizer = first_runs["CBOW"], vectorizers["CBOW"][0]
 table = contingency_matrix(labels, kmeans.labels_)

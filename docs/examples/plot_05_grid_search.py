@@ -22,7 +22,6 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer
 
 from sk_cbow import CBOWVectorizer
 from sk_cbow.datasets import load_docstrings
@@ -52,8 +51,7 @@ print(f"{len(set(labels))} classes")
 
 windows, learning_rates = [2, 20], [0.1, 0.4, 1.6]
 pipeline = make_pipeline(
-    CBOWVectorizer(vector_size=50, max_vocab=1500, random_state=0),
-    Normalizer(),
+    CBOWVectorizer(vector_size=50, max_vocab=1500, norm="l2", random_state=0),
     LogisticRegression(C=10, max_iter=500),
 )
 search = GridSearchCV(

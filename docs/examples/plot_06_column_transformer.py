@@ -67,7 +67,8 @@ print(data.shape, "missing values:", data.isna().sum().to_dict())
 # ``set_output(transform="pandas")`` names the columns.
 #
 # The parameters are the guide's for documents, with 10 epochs instead of 20 to save
-# time, and its learning rate for half a million tokens.
+# time, and its learning rate for half a million tokens. ``norm="l2"`` scales the
+# vectors for the classifier.
 
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -82,6 +83,7 @@ vectorizer = CBOWVectorizer(
     window=20,
     epochs=10,
     weighting="idf",
+    norm="l2",
     learning_rate=0.1,
     random_state=0,
 )
@@ -113,9 +115,8 @@ features.iloc[:5, [0, 99, 101, 104]].round(2)
 #
 # Five-fold cross-validation, in which the vectors are trained on the training rows of
 # each fold. The classifier is the same for all: ridge regression with a penalty chosen
-# by leave-one-out on the training rows. The vectors are standardized for it, after
-# which those of missing texts are equal, but no longer zero. ``TfidfVectorizer`` does
-# not take missing values; they are replaced by empty strings first.
+# by leave-one-out on the training rows. ``TfidfVectorizer`` does not take missing
+# values; they are replaced by empty strings first.
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeClassifierCV
@@ -129,7 +130,7 @@ def without_missing(column):
 
 text_steps = {
     "without text": "drop",
-    "CBOW": make_pipeline(vectorizer, StandardScaler()),
+    "CBOW": vectorizer,
     "tf-idf": make_pipeline(
         FunctionTransformer(without_missing), TfidfVectorizer(sublinear_tf=True)
     ),

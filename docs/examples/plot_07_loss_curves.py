@@ -22,7 +22,6 @@ import numpy as np
 from keras.callbacks import EarlyStopping, LambdaCallback
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import normalize
 
 from sk_cbow import CBOWVectorizer
 from sk_cbow.datasets import load_docstrings
@@ -64,9 +63,9 @@ curves, accuracies = {}, {}
 for learning_rate in learning_rates:
     for seed in seeds:
         vectorizer = CBOWVectorizer(
-            learning_rate=learning_rate, random_state=seed
+            learning_rate=learning_rate, norm="l2", random_state=seed
         )
-        vectors = normalize(vectorizer.fit_transform(documents))
+        vectors = vectorizer.fit_transform(documents)
         curves[learning_rate, seed] = vectorizer.loss_curve_
         accuracies[learning_rate, seed] = accuracy(vectors)
 
@@ -154,9 +153,10 @@ vectorizer = CBOWVectorizer(
         EarlyStopping("loss", min_delta=0.03),
         LambdaCallback(on_epoch_end=print_loss),
     ],
+    norm="l2",
     random_state=0,
 )
-vectors = normalize(vectorizer.fit_transform(documents))
+vectors = vectorizer.fit_transform(documents)
 print(f"stopped after {vectorizer.n_iter_} of {vectorizer.epochs_} epochs")
 print(f"accuracy: {accuracy(vectors):.3f}")
 
@@ -165,7 +165,7 @@ print(f"accuracy: {accuracy(vectors):.3f}")
 # number of epochs from the start, it does:
 
 vectorizer.set_params(epochs=vectorizer.n_iter_, callbacks=None)
-vectors = normalize(vectorizer.fit_transform(documents))
+vectors = vectorizer.fit_transform(documents)
 print(f"last loss: {vectorizer.loss_curve_[-1]:.3f}")
 print(f"accuracy: {accuracy(vectors):.3f}")
 

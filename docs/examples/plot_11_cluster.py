@@ -18,7 +18,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from distributed import Client, LocalCluster
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import normalize
 
 from sk_cbow import CBOWVectorizer
 from sk_cbow.dask import DaskCBOWVectorizer
@@ -48,17 +47,17 @@ print(f"{len(rows)} of them in {len(set(subpackages[rows]))} classes")
 
 
 def accuracies(vectors):
-    X, scores = normalize(vectors), []
+    scores = []
     for draw in range(5):
         train = few_of_each(rows, subpackages, 20, seed=draw)
         test = np.setdiff1d(rows, train)
         classifier = LogisticRegression(C=10, max_iter=1000)
-        classifier.fit(X[train], subpackages[train])
-        scores.append(classifier.score(X[test], subpackages[test]))
+        classifier.fit(vectors[train], subpackages[train])
+        scores.append(classifier.score(vectors[test], subpackages[test]))
     return np.array(scores)
 
 
-vectors = CBOWVectorizer(random_state=0).fit_transform(documents)
+vectors = CBOWVectorizer(norm="l2", random_state=0).fit_transform(documents)
 scores = {"no cluster": accuracies(vectors)}
 
 # %%
@@ -78,7 +77,9 @@ with (
     Client(cluster),
 ):
     bag = dask.bag.from_sequence(documents, npartitions=8)
-    vectorizer = DaskCBOWVectorizer(n_parts=4, random_state=0).fit(bag)
+    vectorizer = DaskCBOWVectorizer(n_parts=4, norm="l2", random_state=0).fit(
+        bag
+    )
     scores["n_parts=4"] = accuracies(vectorizer.transform(documents))
 
 for name, values in scores.items():

@@ -25,7 +25,6 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer
 
 from sk_cbow import CBOWVectorizer
 from sk_cbow.datasets import load_docstrings
@@ -59,8 +58,7 @@ def main():
 
     heading("2. A Pipeline: word vectors, averages, logistic regression")
     pipeline = make_pipeline(
-        CBOWVectorizer(random_state=0, verbose=2),
-        Normalizer(),
+        CBOWVectorizer(norm="l2", random_state=0, verbose=2),
         LogisticRegression(C=10, max_iter=1000),
     )
     pipeline.fit(train, y_train)
@@ -95,13 +93,13 @@ def main():
     print(f"Accuracy of the best on the test documents: {accuracy:.3f}")
 
     heading("4. Vectors from all docstrings, without labels")
-    averages = make_pipeline(
-        CBOWVectorizer(epochs=10, weighting="idf", random_state=0),
-        Normalizer(),
-    ).fit(documents)
+    vectorizer = CBOWVectorizer(
+        epochs=10, weighting="idf", norm="l2", random_state=0
+    )
+    vectorizer.fit(documents)
     print("Nearest neighbours of some words:")
     for word in ["matrix", "gaussian", "layer", "optimizer", "plot"]:
-        nearest = averages[0].most_similar(word, topn=5)
+        nearest = vectorizer.most_similar(word, topn=5)
         print(f"{word:>10}: {', '.join(token for token, _ in nearest)}")
 
     heading("5. Few labels: predict the subpackage from a first line")
@@ -110,7 +108,7 @@ def main():
     tfidf.fit(documents)
     first_lines = [tokens(first_line(docstring)) for docstring in docstrings]
     compare_with_few_labels(
-        {"CBOW": averages, "tf-idf": tfidf},
+        {"CBOW": vectorizer, "tf-idf": tfidf},
         first_lines,
         labels,
         rows_train,
