@@ -196,8 +196,9 @@ plt.show()
 
 # %%
 # Where there is a text, it raises the accuracy far above that of the other columns.
-# With all these labels, tf-idf is slightly ahead of CBOW, by about one standard
-# deviation of the folds. Rows whose text is missing are on average predicted
-# worse than by the model without text, although the folds vary. A likely reason is that
-# a linear model that is trained with text relies less on the other columns. If many
-# texts are missing, consider a second model, without the text, for these rows.
+# With all these labels, tf-idf is slightly ahead of CBOW there, by about one standard
+# deviation of the folds. Rows whose text is missing are on average predicted worse with
+# tf-idf than by the model without text, and with CBOW about as well, although the folds
+# vary. A likely reason is that a linear model that is trained with text relies less on
+# the other columns. If many texts are missing, consider a second model, without the
+# text, for these rows.
