@@ -64,7 +64,8 @@ def state_of(vectorizer):
             "this vectorizer was made of word vectors, without the state of training, so it cannot be trained "
             "incrementally: pass init_vectors=vectorizer.word_vectors() to a new CBOWVectorizer"
         )
-    has_two_tables, vector_size = hasattr(fitted, "context_embeddings_"), fitted.embeddings_.shape[1]
+    tables = trained_tables(fitted)
+    has_two_tables, vector_size = len(tables) == 2, fitted.embeddings_.shape[1]
     if vectorizer.vector_size != vector_size or vectorizer.shared_embedding == has_two_tables:
         raise ValueError(
             f"vector_size={vectorizer.vector_size} and shared_embedding={vectorizer.shared_embedding}, but in previous "
@@ -72,14 +73,20 @@ def state_of(vectorizer):
             "warm_start=False"
         )
     state = dict(fitted._training_state)
-    vectors = [fitted.context_embeddings_, fitted.target_embeddings_] if has_two_tables else [fitted.embeddings_]
     return TrainingState(
         vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, unpack_counts(state.pop("dropped_counts"))),
-        tables=Tables(vectors, state.pop("accumulators")),
+        tables=Tables(tables, state.pop("accumulators")),
         pooling=fitted._pooling,
         loss_curve=fitted.loss_curve_,
         **state,
     )
+
+
+def trained_tables(fitted):
+    """Return the one or two tables of a fitted vectorizer: that of the context first, that of targets last."""
+    if hasattr(fitted, "context_embeddings_"):
+        return [fitted.context_embeddings_, fitted.target_embeddings_]
+    return [fitted.embeddings_]
 
 
 def next_state(previous, corpus, tables, losses, rng, document_frequency):

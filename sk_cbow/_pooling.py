@@ -5,6 +5,7 @@ documents are passed with it.
 """
 
 import threading
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -116,6 +117,13 @@ class Pooling(NamedTuple):
             if self.mean is not None:
                 averages = centre(averages, self.mean, has_known_tokens(matrix, self.weights))
             yield project_out(averages, self.components)
+
+
+@contextmanager
+def one_blas_thread():
+    """Limit BLAS to one thread, because the result of a matrix product depends on the number of threads."""
+    with _ONE_BLAS_THREAD, threadpool_limits(1, "blas"):
+        yield
 
 
 def document_frequency(corpus, previous, previous_counts, previous_n_documents):
@@ -318,8 +326,7 @@ def second_moments(document_vectors):
     moments : ndarray of shape (vector_size, vector_size), float64
     """
     moments = 0.0
-    # With one thread, because the result of a matrix product depends on the number of threads.
-    with _ONE_BLAS_THREAD, threadpool_limits(1, "blas"):
+    with one_blas_thread():
         for vectors in document_vectors:
             vectors = vectors.astype(np.float64)
             moments += vectors.T @ vectors
@@ -346,7 +353,7 @@ def first_singular_vectors(moments, n_components, n_documents):
     ValueError
         If the vectors span no more than `n_components` dimensions, so that only rounding errors would be left.
     """
-    with _ONE_BLAS_THREAD, threadpool_limits(1, "blas"):
+    with one_blas_thread():
         squared_singular_values, directions = eigh(moments)  # in increasing order
     tolerance = 10 * np.finfo(np.float32).eps  # relative to the largest singular value
     n_spanned = np.count_nonzero(squared_singular_values > tolerance**2 * squared_singular_values[-1])

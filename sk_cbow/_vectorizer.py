@@ -30,9 +30,11 @@ from sk_cbow._fitted import (
     next_state,
     require,
     state_of,
+    trained_tables,
     with_attributes,
 )
 from sk_cbow._forked import check_not_forked
+from sk_cbow._likelihood import log_likelihood
 from sk_cbow._pooling import Pooling, document_frequency
 from sk_cbow._similarity import most_similar
 from sk_cbow._sklearn import HasMethods, Interval, Range, StrOptions, fit_context, plain
@@ -294,8 +296,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         frequency = self._document_frequency(corpus, previous)
 
         counts, n_documents = corpus.vocabulary.counts, previous.n_documents + corpus.n_documents
-        config = TrainingConfig(**{name: getattr(self, name) for name in TRAINING_PARAMETERS})
-        config = resolve(config, int(counts.sum()), n_documents, len(counts))
+        config = resolve(self._config(), int(counts.sum()), n_documents, len(counts))
         row_inits = given_rows(
             corpus.vocabulary.rows,
             initial.vocabulary.rows,
@@ -321,6 +322,9 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             state.pooling,
         )
         return corpus, attributes_of_state(state, config, embeddings, pooling)
+
+    def _config(self):
+        return TrainingConfig(**{name: plain(getattr(self, name)) for name in TRAINING_PARAMETERS})
 
     def _check_parameters(self):
         if self.init_vectors is not None:
@@ -401,6 +405,90 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         fitted = fitted_view(self)
         chunks = encode_documents(token_lists(X, fitted.analyzer), fitted.vocabulary_)
         return fitted._pooling.transform(chunks, fitted.embeddings_)
+
+    def score(self, X, y=None):
+        """Mean log-likelihood of the tokens of documents under negative sampling, to choose parameters without labels.
+
+        For a target with logit z and negative samples with logits z', it is log sigmoid(z) + k E[log sigmoid(-z')] with
+        k = `negative` [1]_. What training samples is replaced with its expectation: the context vector is averaged
+        over all sizes of the window, and over all other words of the document. So nothing is random. Frequent tokens
+        are not subsampled, and unknown tokens are dropped.
+
+        Use it to compare `epochs`, `learning_rate` and `vector_size` on held-out documents. On long documents, it
+        chooses well: of 4 to 10 combinations of the first two, the one with the best score had an accuracy of .463 on
+        20 Newsgroups, .953 on R8 and .473 on Ohsumed (1000 training documents each), where the best had .463, .955 and
+        .473, and 5 epochs at .25 .414, .943 and .440. It is no guide for short texts with few labels: on 1000 texts of
+        AG News with five labels per class, it chose .633, where the best was .696 and 5 epochs at .25 .652.
+
+        Do not use it to compare `document_context`, `window`, `negative`, `ns_exponent`, `sample`, `min_count`,
+        `max_vocab` or `analyzer`, which change what is predicted: on 20 Newsgroups, ``document_context=0`` and
+        ``window=2`` have the best scores and low accuracies. It does not depend on `weighting`,
+        `remove_components` and `norm`.
+
+        Parameters
+        ----------
+        X : iterable of documents
+            As in `transform`. Documents of the training set have higher scores than others.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            Per target, at most 0; higher is better. Vectors of zeros have -log(1 + k) - k log(1 + 1/k), up to negative
+            samples that equal the target: about -2.7 by default. Minus infinity if training has diverged so far that
+            dot products overflow.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        TypeError
+            As in `fit`.
+        ValueError
+            If no document has two tokens of the vocabulary; if the vectorizer was made by `from_vectors` or
+            `with_vectors`; if fitted attributes were changed and do not belong together any more.
+
+        Notes
+        -----
+        The window is `window_`; `document_context`, `negative` and `ns_exponent` are the parameters at the time of the
+        call. In a vocabulary of more than 256 tokens, the expectation over negative samples is approximate,
+        with an error below .001 on five corpora. Documents are cut every 262,144 tokens.
+
+        References
+        ----------
+        .. [1] Tomas Mikolov, Ilya Sutskever, Kai Chen, Greg Corrado and Jeffrey Dean (2013). Distributed
+           representations of words and phrases and their compositionality. NeurIPS.
+
+        Examples
+        --------
+        >>> from sk_cbow import CBOWVectorizer
+        >>> from sklearn.model_selection import GridSearchCV
+        >>> documents = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
+        >>> vectorizer = CBOWVectorizer(vector_size=8, random_state=0)
+        >>> search = GridSearchCV(vectorizer, {"epochs": [1, 5]}).fit(documents)
+        >>> search.best_params_
+        {'epochs': 5}
+        """
+        fitted = fitted_view(self)
+        if not hasattr(fitted, "_training_state"):
+            raise ValueError(
+                "this vectorizer was made of word vectors, without the counts and tables of training, so it has no "
+                "likelihood: fit a CBOWVectorizer, with init_vectors=vectorizer.word_vectors() to start from them"
+            )
+        total, n_targets = fitted._log_likelihood(X)
+        if not n_targets:
+            raise ValueError(
+                "no document of X has two tokens of the vocabulary, so none has a context: pass longer documents, or "
+                "fit with a lower min_count or more documents"
+            )
+        return total / n_targets
+
+    def _log_likelihood(self, X):
+        """Return the sum over the targets of documents, and their number."""
+        chunks = encode_documents(token_lists(X, self.analyzer), self.vocabulary_)
+        config = self._config()._replace(window=getattr(self, "window_", self.window))
+        return log_likelihood(chunks, trained_tables(self), self.token_counts_, config)
 
     def most_similar(self, positive, negative=(), topn=10):
         """Find the tokens whose vectors have the highest cosine similarity to a query.

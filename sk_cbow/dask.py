@@ -228,9 +228,7 @@ components_, mean_, loss_curve_, n_iter_
         if partitions is None:
             return super().transform(X)
         fitted = fitted_view(self)
-        # One delayed argument of all tasks, so that it is sent to each worker once; pretrained vectors are not needed.
-        local = fitted.to_local().set_params(init_vectors=None).set_output(transform="default")
-        vectorizer = dask.delayed(local, traverse=False)
+        vectorizer = fitted._delayed()
         if isinstance(X, dask.dataframe.DataFrame):
             columns = fitted.get_feature_names_out()
             meta = pd.DataFrame(np.empty((0, len(columns)), np.float32), X._meta.index[:0], columns)
@@ -243,6 +241,31 @@ components_, mean_, loss_curve_, n_iter_
             for partition in partitions
         ]
         return dask.array.concatenate(arrays, allow_unknown_chunksizes=True)
+
+    def score(self, X, y=None):
+        """Mean log-likelihood of the tokens of documents, as `CBOWVectorizer.score`, partition by partition.
+
+        Parameters
+        ----------
+        X : dask bag, Series, DataFrame of one column, or list of delayed partitions; or iterable of documents
+            Documents as in `fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            Not lazy.
+        """
+        return super().score(X)
+
+    def _log_likelihood(self, X):
+        partitions = _partitions(X)
+        if partitions is None:
+            return super()._log_likelihood(X)
+        vectorizer = self._delayed()
+        parts = dask.compute(*[_log_likelihood_of_partition(partition, vectorizer) for partition in partitions])
+        return tuple(map(sum, zip(*parts, strict=True)))
 
     def to_local(self):
         """Return a `CBOWVectorizer` with the same parameters and fitted attributes.
@@ -262,6 +285,11 @@ components_, mean_, loss_curve_, n_iter_
         if "_sklearn_output_config" in names:
             vectorizer._sklearn_output_config = dict(fitted._sklearn_output_config)
         return vectorizer
+
+    def _delayed(self):
+        # One argument of all tasks, so that it is sent to each worker once; pretrained vectors are not needed.
+        local = self.to_local().set_params(init_vectors=None).set_output(transform="default")
+        return dask.delayed(local, traverse=False)
 
     def _learn(self, X, incremental):
         with _outside_the_thread_pool(), _submit() as self._submit:  # self is a copy
@@ -446,6 +474,11 @@ def _transform_partition(partition, vectorizer):
 @dask.delayed
 def _transform_to_frame(partition, vectorizer, columns):
     return pd.DataFrame(vectorizer.transform(partition), index=partition.index, columns=columns)
+
+
+@dask.delayed
+def _log_likelihood_of_partition(partition, vectorizer):
+    return vectorizer._log_likelihood(partition)
 
 
 @dask.delayed

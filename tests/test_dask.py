@@ -162,6 +162,15 @@ def test_transform_of_a_collection_is_lazy_and_keeps_order_and_index(client, two
     np.testing.assert_array_equal(computed, local)
 
 
+def test_score_of_a_collection_is_that_of_local_documents(client, two_topics, bag, expected):
+    local = expected.score(two_topics[0])
+    assert local == expected.to_local().score(two_topics[0])
+    assert expected.score(bag) == pytest.approx(local, rel=1e-6)
+    nothing = dask.bag.from_sequence([["tea"], ["?"]], npartitions=2)
+    with pytest.raises(ValueError, match="no document of X has two tokens of the vocabulary"):
+        expected.score(nothing)
+
+
 def test_vectors_of_a_collection_outlive_the_cluster_and_ignore_set_output(cluster, bag, expected):
     vectorizer = pickle.loads(pickle.dumps(expected)).set_output(transform="pandas")
     with Client(cluster):
@@ -262,7 +271,7 @@ def test_in_the_event_loop_of_an_asynchronous_client_the_error_says_to_use_a_thr
     asyncio.run(fit())
 
 
-@pytest.mark.parametrize("method", ["fit", "transform"])
+@pytest.mark.parametrize("method", ["fit", "transform", "score"])
 def test_several_columns_are_an_error_however_they_are_chunked(client, expected, method):
     array = dask.array.from_array(np.array([["tea", "cup"]] * 9, object), chunks=(3, 1))
     frame = dask.dataframe.from_pandas(pd.DataFrame({"a": ["tea"] * 9, "b": ["cup"] * 9}), npartitions=2)

@@ -55,7 +55,7 @@ import numpy, sys
 vectors = vectorizer.transform([["tea", "car", 7], ["?"], ["\\ud800", "milk"]])
 assert type(vectors) is numpy.ndarray
 print(type(vectorizer.embeddings_).__name__, *(name for name in ("tensorflow", "keras") if name in sys.modules))
-print(vectors.tobytes().hex())
+print(vectors.tobytes().hex(), vectorizer.score([["tea", "milk"]]))
 """
 
 
@@ -67,13 +67,14 @@ def to_save(two_topics, small):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", DUMP)
-def test_a_saved_vectorizer_gives_identical_vectors_in_a_process_without_tensorflow(
+def test_a_saved_vectorizer_gives_identical_results_in_a_process_without_tensorflow(
     way, to_save, tmp_path, in_a_fresh_process
 ):
     path = tmp_path / "vectorizer"
     DUMP[way](to_save, path)
-    kind, vectors = in_a_fresh_process(f"import sys; path = sys.argv[1]\n{LOAD[way]}\n{TRANSFORM}", path).split("\n")
+    kind, vectors, score = in_a_fresh_process(f"import sys; path = sys.argv[1]\n{LOAD[way]}\n{TRANSFORM}", path).split()
     assert vectors == to_save.transform([["tea", "car", 7], ["?"], ["\ud800", "milk"]]).tobytes().hex()
+    assert float(score) == to_save.score([["tea", "milk"]])
     assert kind == ("memmap" if way == "joblib, mapped" else "ndarray")
 
 

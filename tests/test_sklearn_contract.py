@@ -47,6 +47,10 @@ class NumericRows(CBOWVectorizer):
         check_is_fitted(self)
         return super().transform(self._documents(X, reset=False))
 
+    def score(self, X, y=None):
+        check_is_fitted(self)
+        return super().score(self._documents(X, reset=False))
+
     def _documents(self, X, reset):
         rows = validate_data(self, X, reset=reset)
         return [[f"f{column}:{value:.1f}" for column, value in enumerate(row)] for row in rows]
