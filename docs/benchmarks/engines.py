@@ -11,6 +11,8 @@ library itself, except `vector_size`, `window`, `min_count`, `negative`, `epochs
 ``doc2vec``  gensim's `Doc2Vec`, PV-DBOW unless ``dm=1``. `infer_vector` makes the vectors of all documents.
 ``tfidf``    scikit-learn's `TfidfVectorizer`, with logarithms of counts (``sublinear_tf``).
 ``lsa``      the same, and `TruncatedSVD` with `vector_size` components.
+``union``    ``tfidf`` beside vectors of `CBOWVectorizer`, centred on the mean of the training documents and scaled to
+             the length ``weight``. Other options are those of ``sk_cbow``.
 ============ =====================================================================================================
 """
 
@@ -28,7 +30,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
 
 COMMON = {"vector_size": 100, "window": 5, "min_count": 5, "negative": 5, "epochs": 5, "seed": 0}
 N_CORES = len(os.sched_getaffinity(0))
@@ -76,8 +79,8 @@ def train_sk_cbow(documents, seed, offset=None, **options):
     clone(vectorizer).set_params(epochs=1).fit(documents)
     first_epoch = seconds["training"]
     timed(vectorizer.fit, seconds, "fit")(documents)
-    seconds["compilation"] = first_epoch - seconds["training"] / vectorizer.epochs_
-    return Trained(vectorizer.transform, seconds, vectorizer.vocabulary_, vectorizer.embeddings_, vectorizer.epochs_)
+    seconds["compilation"] = first_epoch - seconds["training"] / vectorizer.n_iter_
+    return Trained(vectorizer.transform, seconds, vectorizer.vocabulary_, vectorizer.embeddings_, vectorizer.n_iter_)
 
 
 def train_gensim(documents, epochs, weighting="uniform", **options):
@@ -143,12 +146,28 @@ def train_doc2vec(documents, epochs, **options):
 
 
 def train_tfidf(documents, **_):
-    return fitted(TfidfVectorizer(analyzer=list, min_df=2, sublinear_tf=True), documents)
+    return fitted(tfidf(), documents)
 
 
 def train_lsa(documents, vector_size, seed, **_):
-    tfidf = TfidfVectorizer(analyzer=list, min_df=2, sublinear_tf=True)
-    return fitted(make_pipeline(tfidf, TruncatedSVD(vector_size, random_state=seed)), documents)
+    return fitted(make_pipeline(tfidf(), TruncatedSVD(vector_size, random_state=seed)), documents)
+
+
+def train_union(documents, seed, weight, **options):
+    from sk_cbow import CBOWVectorizer
+
+    vectorizer = CBOWVectorizer(random_state=seed, **options)
+    clone(vectorizer).set_params(epochs=1).fit(documents)  # imports and compiles, which `fitted` shall not time
+    cbow = make_pipeline(vectorizer, centred_to_unit_length())
+    return fitted(FeatureUnion([("tfidf", tfidf()), ("cbow", cbow)], transformer_weights={"cbow": weight}), documents)
+
+
+def tfidf():
+    return TfidfVectorizer(analyzer=list, min_df=2, sublinear_tf=True)
+
+
+def centred_to_unit_length():
+    return make_pipeline(StandardScaler(with_std=False), Normalizer())
 
 
 def fitted(model, documents):
@@ -164,6 +183,7 @@ ENGINES = {
     "doc2vec": train_doc2vec,
     "tfidf": train_tfidf,
     "lsa": train_lsa,
+    "union": train_union,
 }
 
 

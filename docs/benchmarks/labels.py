@@ -1,16 +1,17 @@
-"""Which vectorizer? Accuracy by labels per class, seconds and memory, for seven methods.
+"""Which vectorizer? Accuracy by labels per class, seconds and memory, for ten methods.
 
-    python docs/benchmarks/labels.py train.tsv.gz --test test.tsv.gz
+    python docs/benchmarks/labels.py train.tsv.gz --test test.tsv.gz --encoded MiniLM=train.minilm.npy,test.minilm.npy
 
 Every method reads all documents of the first file, without their labels. A logistic regression then learns from the
 labels of 1, 5, 20 and 100 documents per class, and of all, and is scored on the second file. Numbers are means and
 standard deviations of five runs; each has a seed and a draw of the labelled documents of its own, and in a run the
-draw is the same for every method. Runs alternate between the methods, each in a process of its own.
+draw is the same for every method. Runs alternate between the methods, each in a process of its own. Pretrained models
+have no seed; their vectors are read from files that `encode.py` has written.
 
-Vectors are standardized, or scaled to unit length, whichever is better for the method (tf-idf: unit length). From 20
-labels per class on, this and the classifier's penalty are chosen by cross-validation on the labelled documents of the
-first run. With fewer, C is .1 for standardized vectors and 10 for vectors of unit length, and the better of the two
-means is shown.
+Dense vectors are standardized, or centred on the mean of the training documents and scaled to unit length, whichever is
+better for the method. Sparse ones (tf-idf, and the union with it) stay as they are. From 20 labels per class on, this
+and the classifier's penalty are chosen by cross-validation on the labelled documents of the first run. With fewer, C is
+.1 for standardized vectors and 10 for others, and the better of the two means is shown.
 
 ``fit s`` are the seconds of training, without import and compilation, ``Mwords/s`` is the speed of `transform`, and
 ``MB`` the peak of memory beyond the documents, with imports; all are medians. `labels_picture.py` draws the table.
@@ -23,28 +24,34 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
-from engines import begin_peak, memory, read, train, transformed
+from engines import begin_peak, centred_to_unit_length, memory, read, train, transformed
 from scipy.sparse import issparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from threadpoolctl import threadpool_limits
 
-FOR_DOCUMENTS = "sk_cbow:document_context=1,window=20,epochs=20,weighting=idf"
+DEFAULTS = "window=auto,epochs=auto"  # those of the library, instead of what engines have in common
+FOR_DOCUMENTS = f"{DEFAULTS},document_context=1,weighting=idf"
 METHODS = {
     "tf-idf": "tfidf",
     "LSA": "lsa",
     "Doc2Vec": "doc2vec:epochs=20",
     "Word2Vec": "gensim:sg=1,epochs=20,weighting=idf",
     "fastText": "fasttext:model=skipgram,minn=3,maxn=6,epochs=20,weighting=idf",
-    "CBOWVectorizer": "sk_cbow",
-    "CBOWVectorizer for documents": FOR_DOCUMENTS,
-    "the same, learning_rate=.1": f"{FOR_DOCUMENTS},learning_rate=0.1",
-    "the same, learning_rate=.05": f"{FOR_DOCUMENTS},learning_rate=0.05",
+    "CBOWVectorizer": f"sk_cbow:{DEFAULTS}",
+    "CBOWVectorizer for documents": f"sk_cbow:{FOR_DOCUMENTS}",
+    "tf-idf and CBOWVectorizer": f"union:weight=0.7,{FOR_DOCUMENTS}",
 }
+COSTS = ("fit s", "Mwords/s", "MB")
 ENOUGH = 20  # labels per class for cross-validation
-PENALTIES = {StandardScaler: [0.001, 0.003, 0.01, 0.03, 0.1, 1], Normalizer: [0.3, 1, 3, 10, 30, 100]}
-FIXED_PENALTY = {StandardScaler: 0.1, Normalizer: 10}
+PENALTIES = {
+    StandardScaler: [0.001, 0.003, 0.01, 0.03, 0.1, 1],
+    centred_to_unit_length: [0.3, 1, 3, 10, 30, 100],
+    FunctionTransformer: [0.3, 1, 3, 10, 30, 100],
+}
+FIXED_PENALTY = {StandardScaler: 0.1, centred_to_unit_length: 10, FunctionTransformer: 10}
 
 
 def main():
@@ -53,22 +60,25 @@ def main():
     parser.add_argument("--test", required=True, help="a .tsv file whose labels are predicted")
     parser.add_argument("--vector-size", type=int, default=100)
     parser.add_argument("--methods", nargs="*", default=list(METHODS), help="of these, or specifications of engines")
+    parser.add_argument("--encoded", nargs="*", default=[], help="name=train.npy,test.npy, as encode.py writes them")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument(
         "--labels", nargs="*", default=["1", "5", "20", "100", "all"], help="none: seconds and memory only"
     )
     arguments = parser.parse_args()
+    encoded = {name: encoded_vectors(files) for name, files in (option.split("=") for option in arguments.encoded)}
     runs = [
-        {method: in_a_process(vectors, method, arguments, seed) for method in arguments.methods}
+        {method: in_a_process(vectors, method, arguments, seed) for method in arguments.methods} | encoded
         for seed in range(arguments.runs)
     ]
     y, y_test = read(arguments.corpus)[1], read(arguments.test)[1]
-    columns = [*arguments.labels, "fit s", "Mwords/s", "MB"]
+    columns = [*arguments.labels, *COSTS]
     print("| method | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 1) + "|")
-    for method in arguments.methods:
+    for method in [*arguments.methods, *encoded]:
         own = [run[method] for run in runs]
-        cells = [cell(own, y, y_test, len(y) if labels == "all" else int(labels)) for labels in arguments.labels]
-        cells += [f"{statistics.median(run[name] for run in own):.3g}" for name in ("fit s", "Mwords/s", "MB")]
+        with threadpool_limits(1):  # the products are small: on a busy machine, threads wait longer than they compute
+            cells = [cell(own, y, y_test, len(y) if labels == "all" else int(labels)) for labels in arguments.labels]
+        cells += [f"{statistics.median(run[name] for run in own):.3g}" for name in COSTS]
         print(f"| {method} | " + " | ".join(cells) + " |", flush=True)
 
 
@@ -92,13 +102,19 @@ def vectors(method, arguments, seed):
     }
 
 
+def encoded_vectors(files):
+    """Vectors that `encode.py` has written; it printed what they cost."""
+    X, X_test = map(np.load, files.split(","))
+    return {"X": X, "X_test": X_test} | dict.fromkeys(COSTS, np.nan)
+
+
 def cell(runs, y, y_test, n_labels):
     """Mean and standard deviation of the runs' accuracies, with the better scaling of vectors."""
     first = some_of_each(y, n_labels, 0)
     if n_labels >= ENOUGH:
         classifiers = [chosen(runs[0]["X"][first], y[first])]
     else:
-        classifiers = [classifier(scaling, C) for scaling, C in FIXED_PENALTY.items() if scales(scaling, runs[0]["X"])]
+        classifiers = [classifier(scaling, FIXED_PENALTY[scaling]) for scaling in scalings(runs[0]["X"])]
     scores = [
         [
             accuracy(model, run["X"], y, some_of_each(y, n_labels, number), run["X_test"], y_test)
@@ -119,15 +135,14 @@ def some_of_each(labels, n_labels, seed):
 def chosen(X, y):
     """The scaling of vectors and the penalty that three-fold cross-validation finds best."""
     searches = [
-        GridSearchCV(classifier(scaling), {"logisticregression__C": penalties}, cv=3).fit(X, y)
-        for scaling, penalties in PENALTIES.items()
-        if scales(scaling, X)
+        GridSearchCV(classifier(scaling), {"logisticregression__C": PENALTIES[scaling]}, cv=3).fit(X, y)
+        for scaling in scalings(X)
     ]
     return max(searches, key=lambda search: search.best_score_).best_estimator_
 
 
-def scales(scaling, X):
-    return scaling is Normalizer or not issparse(X)
+def scalings(X):
+    return [FunctionTransformer] if issparse(X) else [StandardScaler, centred_to_unit_length]
 
 
 def classifier(scaling, C=1):
