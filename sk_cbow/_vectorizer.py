@@ -794,8 +794,9 @@ class CBOWVectorizer(BaseCBOWVectorizer):
         have a second table, and `embeddings_` is the sum of both.
 
     epochs : int or "auto", default="auto"
-        Number of passes over the documents in each call of `fit` or `partial_fit`. "auto" makes training read about 40
-        million tokens, within 5 to 50 epochs: 50 up to 800,000 tokens, 20 for two million, 5 from eight million.
+        Number of passes over the documents in each call of `fit` or `partial_fit`. "auto" is 20 for a corpus of 125,000
+        to two million tokens; fewer for a larger one, in inverse proportion, down to 5 from eight million; and more for
+        a smaller one, up to 50 for 50,000 tokens or fewer.
 
     learning_rate : float or "auto", default="auto"
         Initial learning rate of row-wise Adagrad. It decreases linearly to zero over a call of `fit` or `partial_fit`.

@@ -14,10 +14,11 @@ WINDOW, WINDOW_OF_DOCUMENTS = 5, 20
 # Few tokens can be frequent in a small vocabulary. None is dropped there that is less than eight times as frequent as
 # the mean.
 SAMPLE, SAMPLE_OF_MEAN = 1e-3, 3
-# A small corpus needs many epochs, which take little time. This number of tokens, in all epochs together, bounds the
-# time of a fit; a corpus for which it means fewer than five epochs is large enough for five.
-TRAINED_TOKENS = 4e7
-FEWEST_EPOCHS, MOST_EPOCHS = 5, 50
+# More epochs make better vectors, at a cost that grows with the corpus: 20 while they are no more than so many tokens,
+# and more for a tiny corpus, where they take a second or two. Five are enough for the largest.
+EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 20, 5, 50
+TOKENS_OF_EPOCHS, TOKENS_OF_MOST_EPOCHS = 4e7, 2.5e6
+
 # With Adagrad, a vector can move by about rate * sqrt(epochs), and training learns first what most tokens have in
 # common. The average of a short document has few tokens, and is better without the finer distinctions that are learned
 # later, unless the corpus is large.
@@ -51,7 +52,8 @@ def resolve(config, n_tokens, n_documents, vocabulary_size):
     if config.sample == "auto":
         config = config._replace(sample=max(SAMPLE, SAMPLE_OF_MEAN / vocabulary_size))
     if config.epochs == "auto":
-        config = config._replace(epochs=int(np.clip(round(TRAINED_TOKENS / n_tokens), FEWEST_EPOCHS, MOST_EPOCHS)))
+        most = np.clip(TOKENS_OF_MOST_EPOCHS / n_tokens, EPOCHS, MOST_EPOCHS)
+        config = config._replace(epochs=round(np.clip(TOKENS_OF_EPOCHS / n_tokens, FEWEST_EPOCHS, most)))
     if config.learning_rate == "auto":
         distance = max(LEAST_DISTANCE, n_tokens / n_documents / LONG_DOCUMENT, n_tokens / LARGE_CORPUS)
         config = config._replace(learning_rate=min(LEARNING_RATE, distance / math.sqrt(config.epochs)))
