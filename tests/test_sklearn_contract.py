@@ -14,6 +14,7 @@ import sklearn
 from gensim.models import FastText, Word2Vec
 from keras.callbacks import EarlyStopping, History
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 it makes HalvingGridSearchCV importable
@@ -25,6 +26,7 @@ from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_score
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import normalize
+from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -470,3 +472,36 @@ def test_a_weighting_takes_effect_at_the_next_fit_also_from_a_cache(two_topics, 
     for weighting, expected in [("uniform", uniform), ("sif", sif), ("uniform", uniform)]:
         cached.set_params(cbowvectorizer__weighting=weighting).fit(documents)
         np.testing.assert_array_equal(cached.transform(documents), expected)
+
+
+@pytest.fixture(params=["texts", "lists of tokens"])
+def few_labels(request, two_topics, small):
+    """A frozen vectorizer of all documents with what it returns, ten labelled documents, and all documents."""
+    documents, topics = two_topics
+    parameters = {**small, "norm": "l2"}
+    if request.param == "texts":
+        documents, parameters["analyzer"] = [" ".join(tokens) for tokens in documents], "word"
+    vectorizer = CBOWVectorizer(**parameters).fit(documents)
+    rows = np.concatenate([np.flatnonzero(topics == topic)[:5] for topic in (0, 1)])
+    return FrozenEstimator(vectorizer), [documents[row] for row in rows], topics[rows], documents, topics
+
+
+def test_a_frozen_vectorizer_is_not_fitted_again(few_labels):
+    frozen, labelled, labels, documents, topics = few_labels
+    vectors = frozen.transform(documents)
+    pipeline = make_pipeline(frozen, LogisticRegression())
+    np.testing.assert_array_equal(clone(pipeline)[0].transform(documents), vectors)
+    assert cross_val_score(pipeline, labelled, labels, cv=2).mean() == 1
+    search = GridSearchCV(pipeline, {"logisticregression__C": [0.1, 10]}, cv=2).fit(labelled, labels)
+    assert search.score(documents, topics) == 1
+    calibrated = CalibratedClassifierCV(pipeline, cv=2).fit(labelled, labels)
+    assert calibrated.score(documents, topics) == 1
+    for fitted in (search.best_estimator_, calibrated.calibrated_classifiers_[0].estimator):
+        np.testing.assert_array_equal(fitted[0].transform(documents), vectors)
+
+
+def test_self_training_works_behind_a_frozen_vectorizer(few_labels):
+    frozen, _, _, documents, topics = few_labels
+    partly = np.where(np.arange(len(topics)) < 10, topics, -1)
+    pipeline = make_pipeline(frozen, SelfTrainingClassifier(LogisticRegression()))
+    assert pipeline.fit(documents, partly).score(documents, topics) == 1
