@@ -64,7 +64,7 @@ def test_cbow_model_of_a_vectorizer_with_two_tables(fitted_with_two_tables):
 @pytest.mark.slow
 @pytest.mark.parametrize("document_context", [0.25, 1])
 def test_cbow_model_with_a_document_context_by_hand(two_topics, small, document_context):
-    vectorizer = CBOWVectorizer(**small, document_context=document_context).fit(two_topics[0])
+    vectorizer = CBOWVectorizer(**small, window=5, document_context=document_context).fit(two_topics[0])
     model = cbow_model(vectorizer)
     assert [tensor.name for tensor in model.inputs] == ["word_index", "context", "negative_samples", "document"]
     context = [[1, 2, *[0] * 8], [0] * 10, [3, *[0] * 9]]
