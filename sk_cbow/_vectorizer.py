@@ -1051,9 +1051,10 @@ default=None
         return read_corpus(documents, min_count=self.min_count, max_vocab=self.max_vocab, previous=previous)
 
     def _train(self, corpus, config, row_inits, rng):
-        chosen = [f"{name}={getattr(config, name):.3g}" for name in AUTOMATIC if getattr(self, name) == "auto"]
-        if self.verbose and chosen:
-            print("auto:", ", ".join(chosen))
+        if self.verbose:
+            chosen = [f"{name}={getattr(config, name):.3g}" for name in AUTOMATIC if getattr(self, name) == "auto"]
+            if chosen:
+                print("auto:", ", ".join(chosen))
         return train_locally(
             corpus,
             config,

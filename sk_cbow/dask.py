@@ -77,7 +77,7 @@ warm_start, random_state
     Attributes
     ----------
     vocabulary_, embeddings_, context_embeddings_, target_embeddings_, token_counts_, token_weights_, idf_, \
-components_, mean_, loss_curve_, n_iter_
+components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_iter_
         As in `CBOWVectorizer`.
 
     See Also

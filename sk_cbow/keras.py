@@ -11,7 +11,7 @@ import numpy as np
 
 from sk_cbow._documents import token_lists
 from sk_cbow._files import atomic_write
-from sk_cbow._fitted import fitted_view
+from sk_cbow._fitted import fitted_view, trained_tables
 from sk_cbow._training.automatic import default_window
 from sk_cbow._vocabulary import encode_documents
 from sk_cbow._word_vectors import as_word_vectors
@@ -108,10 +108,8 @@ def cbow_model(
         window = getattr(vectorizer, "window_", vectorizer.window)
         if window == "auto":  # the vectorizer was made of vectors
             window = default_window(document_context)
-        shared_embedding = not hasattr(vectorizer, "context_embeddings_")
-        weights = vectorizer.embeddings_
-        if not shared_embedding:
-            weights = [vectorizer.context_embeddings_, vectorizer.target_embeddings_]
+        weights = trained_tables(vectorizer)
+        shared_embedding = len(weights) == 1
     if None in (n_tokens, vector_size, window, negative):
         raise TypeError(
             f"cbow_model got n_tokens={n_tokens}, vector_size={vector_size}, window={window}, negative={negative}: "

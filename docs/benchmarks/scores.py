@@ -14,12 +14,11 @@ import argparse
 
 import numpy as np
 from contexts import N_DRAWS
-from engines import parsed_options, read
+from engines import centred_to_unit_length, parsed_options, read
 from labels import accuracy, some_of_each
 from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
 
 from sk_cbow import CBOWVectorizer
 
@@ -58,8 +57,7 @@ def some_documents(path, n_documents, seed):
 def measured(options, documents, y, test, y_test):
     vectorizer = CBOWVectorizer(weighting="idf", random_state=0, **options).fit(documents)
     X, X_test = vectorizer.transform(documents), vectorizer.transform(test)
-    scaling = make_pipeline(StandardScaler(with_std=False), Normalizer())
-    model = make_pipeline(scaling, LogisticRegression(C=10, max_iter=1000))
+    model = make_pipeline(centred_to_unit_length(), LogisticRegression(C=10, max_iter=1000))
     draws = [some_of_each(y, 5, draw) for draw in range(N_DRAWS)]
     few = [accuracy(model, X, y, labelled, X_test, y_test) for labelled in draws]
     all_labels = accuracy(model, X, y, slice(None), X_test, y_test)
