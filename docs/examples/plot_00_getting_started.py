@@ -46,14 +46,11 @@ data.head()
 # ``analyzer="word"`` splits strings into words as ``CountVectorizer`` does. ``fit``
 # learns a vector of 100 numbers for every word that occurs at least five times.
 # ``transform`` returns the average of these vectors for each text; ``norm="l2"``
-# centres the averages and scales them to unit length. A corpus of this size needs more
-# epochs than the default of five and a learning rate below the default.
+# centres the averages and scales them to unit length.
 
 from sk_cbow import CBOWVectorizer
 
-vectorizer = CBOWVectorizer(
-    analyzer="word", epochs=20, learning_rate=0.1, norm="l2", random_state=0
-)
+vectorizer = CBOWVectorizer(analyzer="word", norm="l2", random_state=0)
 vectors = vectorizer.fit_transform(data["text"])
 print("document vectors:", vectors.shape)
 print("word vectors:", vectorizer.embeddings_.shape)

@@ -188,4 +188,4 @@ for tick, values in weight_scores.items():
 # the union is about as good as the word vectors alone, and with many, it is better
 # than each part. If there are enough labels for cross-validation, a grid search over
 # ``transformer_weights`` can choose the weight for your documents.
-# :doc:`/guide/which_vectorizer` has the same comparison on larger corpora.
+# :doc:`The benchmarks </benchmarks/README>` compare weights on four other corpora.
