@@ -65,6 +65,16 @@ def test_imports_have_a_direction_and_only_training_imports_tensorflow():
     assert linter.returncode == 0, linter.stdout
 
 
+def test_tensorflow_and_dask_are_not_imported_before_they_are_used(in_a_fresh_process):
+    code = """
+import sys, sk_cbow
+print([name for name in ("dask", "keras", "tensorflow") if name in sys.modules])
+import sk_cbow.dask, sk_cbow.evaluation, sk_cbow.keras, sk_cbow.onnx, sk_cbow.word2vec_format
+print([name for name in ("keras", "tensorflow") if name in sys.modules])
+"""
+    assert in_a_fresh_process(code) == "[]\n[]"
+
+
 def test_without_tensorflow_the_error_names_the_remedy(in_a_fresh_process, fitted, tmp_path):
     code = """
 import pickle, sys

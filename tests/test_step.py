@@ -162,9 +162,9 @@ def test_fused_step_equals_automatic_differentiation_of_the_textbook_model(share
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("document_context", [0, 0.5])
-@pytest.mark.parametrize("n_tiles", [1, 2, 3])
-@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize(
+    ("shared", "n_tiles", "document_context"), [(True, 1, 0.5), (False, 1, 0), (True, 3, 0), (False, 3, 0.5)]
+)
 def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_tiles, document_context):
     options = OPTIONS | {"document_context": document_context}
     tables = random_tables(1 if shared else 2)
@@ -198,15 +198,14 @@ def test_compiled_step_moves_the_tables_by_adagrad_along_the_gradient(shared, n_
 def test_results_do_not_depend_on_the_number_of_shards(shared):
     block = Blocks._make(map(np.stack, zip(*map(random_tile, range(4)), strict=True)))
     results = []
-    for n_shards in (1, 2, 3, 4):
+    for n_shards in (1, 3):  # of four tiles, and of one, one and two
         variables = [tf.Variable(table) for table in random_tables(1 if shared else 2)]
         accumulators = [tf.Variable(tf.zeros(N_TOKENS + 1)) for _ in variables]
         options = OPTIONS | {"document_context": 0.5, "n_shards": n_shards}
         train_on_block(variables, accumulators, block, np.float32(0.1), **options)
         results.append([variable.numpy() for variable in variables + accumulators])
-    for result in results[1:]:
-        for values, expected in zip(result, results[0], strict=True):
-            np.testing.assert_array_equal(values, expected)
+    for values, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(values, expected)
 
 
 def test_row_wise_adagrad_by_hand():
