@@ -30,7 +30,6 @@ from sk_cbow._partitions import (
     total_of,
 )
 from sk_cbow._sklearn import Range
-from sk_cbow._training.config import EpochLoss
 from sk_cbow._training.initial import initial_tables
 from sk_cbow._training.rounds import reduce_in_tree, train_in_rounds
 from sk_cbow._vectorizer import LARGEST_INT, BaseCBOWVectorizer, CBOWVectorizer
@@ -345,8 +344,7 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
             self.n_rounds,
             seed,
         )
-        losses = [submit.gather(losses_of_epoch) for losses_of_epoch in losses]
-        return tables.result(), [EpochLoss(*map(sum, zip(*losses_of_epoch, strict=True))) for losses_of_epoch in losses]
+        return tables.result(), [loss.result() for loss in losses]
 
 
 # Without the wrapper of scikit-learn's `set_output`, which would compute lazy vectors. For local documents,

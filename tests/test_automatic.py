@@ -50,7 +50,7 @@ def test_auto_is_the_same_as_the_numbers_that_it_stands_for(two_topics):
 
 
 def test_partial_fit_counts_the_documents_of_all_calls():
-    vectorizer = CBOWVectorizer(2, window=1, sample=0, epochs=4, random_state=0)
+    vectorizer = CBOWVectorizer(8, window=1, sample=0, epochs=4, random_state=0)
     assert vectorizer.partial_fit([["tea", "cup"]] * 98).learning_rate_ == 0.35 / 2
     # 3596 tokens in 100 documents
     assert vectorizer.partial_fit([["tea", "cup"] * 850] * 2).learning_rate_ == pytest.approx(35.96 / 80 / 2)

@@ -35,6 +35,7 @@ pytestmark = [
 ]
 
 AVERAGING = {"weighting": "idf", "remove_components": 1, "norm": "l2"}
+QUICK_TO_COMPILE = {"document_context": 0, "window": 1}  # where the workers compile a program for a single test
 
 
 def wait_for(condition):
@@ -123,10 +124,10 @@ def test_the_loss_is_the_mean_over_the_targets_of_all_parts_and_rounds(client):
     )  # lanes end within documents
 
 
-@pytest.mark.parametrize("shared_embedding", [True, False])
-def test_two_topics_become_linearly_separable(client, bag, two_topics, quick, shared_embedding):
+@pytest.mark.parametrize("parameters", [{}, QUICK_TO_COMPILE | {"shared_embedding": False}])
+def test_two_topics_become_linearly_separable(client, bag, two_topics, quick, parameters):
     documents, topics = two_topics
-    vectorizer = DaskCBOWVectorizer(**quick, shared_embedding=shared_embedding).fit(bag)
+    vectorizer = DaskCBOWVectorizer(**quick, **parameters).fit(bag)
     assert vectorizer.loss_curve_[-1] < vectorizer.loss_curve_[0]
     vectors = vectorizer.transform(documents)
     assert LogisticRegression().fit(vectors, topics).score(vectors, topics) > 0.95
@@ -137,7 +138,7 @@ def test_every_kind_of_collection_is_read(client, two_topics, quick):
     series = dask.dataframe.from_pandas(texts, npartitions=4)
     partitions = [dask.delayed(list)(texts[start : start + 100]) for start in range(0, 400, 100)]
     results = [
-        DaskCBOWVectorizer(**quick, analyzer=str.split).fit(X)
+        DaskCBOWVectorizer(**quick | {"epochs": 1}, analyzer=str.split).fit(X)
         for X in (series, series.to_frame(), partitions, dask.bag.from_delayed(partitions))
     ]
     for vectorizer in results:
@@ -183,21 +184,21 @@ def test_vectors_of_a_collection_outlive_the_cluster_and_ignore_set_output(clust
     assert isinstance(vectorizer.transform([["tea"]]), pd.DataFrame)
 
 
-def test_vectors_of_a_series_are_an_array_and_those_of_a_frame_know_its_index(client, quick):
-    texts = pd.Series(["tea milk cup", "car road wheel"] * 50, index=pd.Index(map(str, range(100)), name="id"))
+def test_vectors_of_a_series_are_an_array_and_those_of_a_frame_know_its_index(client, two_topics, quick):
+    texts = pd.Series([" ".join(tokens) for tokens in two_topics[0]], index=pd.Index(map(str, range(400)), name="id"))
     series = dask.dataframe.from_pandas(texts, npartitions=3, sort=False)
     vectorizer = DaskCBOWVectorizer(**quick, analyzer="word").fit(series)
     vectors = vectorizer.transform(series)
     assert isinstance(vectors, dask.array.Array)
-    assert vectors.compute().shape == (100, 8)
-    assert vectorizer.transform(dask.delayed(list)(texts)).compute().shape == (100, 8)
+    assert vectors.compute().shape == (400, 8)
+    assert vectorizer.transform(dask.delayed(list)(texts)).compute().shape == (400, 8)
     frame = vectorizer.transform(series.to_frame()).reset_index()
     assert list(frame.columns) == list(frame.compute().columns)
     assert frame.columns[0] == "id"
 
 
 def test_the_block_size_is_limited_to_the_size_of_a_part(client, bag, quick):
-    vectorizer = DaskCBOWVectorizer(**quick | {"batch_size": 2**31 - 1}).fit(bag)
+    vectorizer = DaskCBOWVectorizer(**quick | QUICK_TO_COMPILE | {"batch_size": 2**31 - 1}).fit(bag)
     assert np.isfinite(vectorizer.embeddings_).all()
 
 
@@ -220,7 +221,7 @@ def test_a_fitted_vectorizer_needs_no_cluster(two_topics, bag, expected, tmp_pat
 def test_incremental_training_on_the_cluster_keeps_rows(client, bag, quick):
     vectorizer = DaskCBOWVectorizer(**quick).fit(bag)
     tokens = list(vectorizer.vocabulary_)
-    vectorizer.partial_fit(dask.bag.from_sequence([["tea", "lemon"], ["road", "lane"]] * 20, npartitions=2))
+    vectorizer.partial_fit(dask.bag.from_sequence([["tea", "lemon"] * 4, ["road", "lane"] * 4] * 20, npartitions=2))
     assert list(vectorizer.vocabulary_) == [*tokens, "lemon"]
     assert vectorizer.n_iter_ == 2 * vectorizer.epochs
 
@@ -246,7 +247,7 @@ def test_large_values_are_sent_without_a_warning(client, quick):
     tokens = list(map(str, range(1000)))
     bag = dask.bag.from_sequence([tokens[start : start + 2] for start in range(0, 1000, 2)], npartitions=2)
     vectors = dict(zip(tokens, np.random.default_rng(0).random((1000, 1400), np.float32) / 100, strict=True))
-    parameters = quick | {"vector_size": 1400, "epochs": 1, "n_parts": 1, "n_rounds": 1}
+    parameters = quick | {"vector_size": 1400, "epochs": 1, "n_parts": 1, "n_rounds": 1} | QUICK_TO_COMPILE
     vectorizer = DaskCBOWVectorizer(**parameters, min_count=1, init_vectors=vectors, remove_components=1)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "5MB"}):  # the tables have 5.6
         assert vectorizer.fit(bag).n_iter_ == 1
@@ -293,13 +294,13 @@ def _ctrl_c_raises():
 @pytest.mark.usefixtures("_ctrl_c_raises")
 def test_after_ctrl_c_the_cluster_cancels_submitted_tasks(client, bag, quick):
     def press_ctrl_c():
-        wait_for(lambda: client.run_on_scheduler(n_tasks, name="apply_change"))
+        wait_for(lambda: client.run_on_scheduler(n_tasks, name="train_part"))
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=press_ctrl_c)
     thread.start()
     with pytest.raises(KeyboardInterrupt) as caught:
-        DaskCBOWVectorizer(**quick | {"n_rounds": 200}).fit(bag)
+        DaskCBOWVectorizer(**quick | {"n_rounds": 50}).fit(bag)
     thread.join(60)
     wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks))
     assert caught.tb is not None  # the results that it refers to do not keep tasks alive
@@ -317,7 +318,7 @@ def test_a_closed_client_leaves_no_running_tasks(cluster, client, bag, quick):
 
     def fit():
         with other.as_current(), suppress(Exception):  # any error of the client
-            DaskCBOWVectorizer(**quick | {"n_rounds": 200}).fit(bag)
+            DaskCBOWVectorizer(**quick | {"n_rounds": 20}).fit(bag)
 
     thread = threading.Thread(target=fit)
     thread.start()
@@ -358,7 +359,7 @@ def test_without_a_cluster_the_error_says_how_to_start_one(bag):
 def test_a_grid_is_searched_on_the_cluster(client, two_topics, small):
     documents, topics = two_topics
     pipeline = make_pipeline(CBOWVectorizer(**small), LogisticRegression())
-    search = GridSearchCV(pipeline, {"cbowvectorizer__vector_size": [4, 8]}, cv=2)
+    search = GridSearchCV(pipeline, {"cbowvectorizer__weighting": ["uniform", "idf"]}, cv=2)
     with joblib.parallel_config("dask"):
         search.fit(documents, topics)
     assert search.best_score_ > 0.95

@@ -6,7 +6,8 @@ Every method reads all documents of the first file, without their labels. A logi
 labels of 1, 5, 20 and 100 documents per class, and of all, and is scored on the second file. Numbers are means and
 standard deviations of five runs; each has a seed and a draw of the labelled documents of its own, and in a run the
 draw is the same for every method. Runs alternate between the methods, each in a process of its own. Pretrained models
-have no seed; their vectors are read from files that `encode.py` has written.
+have no seed; their vectors are read from files that `encode.py` has written. With ``--documents``, a run reads only so
+many documents of the first file, drawn by its seed.
 
 Dense vectors are standardized, or centred on the mean of the training documents and scaled to unit length, whichever is
 better for the method. Sparse ones (tf-idf, and the union with it) stay as they are. From 20 labels per class on, this
@@ -61,23 +62,29 @@ def main():
     parser.add_argument("--vector-size", type=int, default=100)
     parser.add_argument("--methods", nargs="*", default=list(METHODS), help="of these, or specifications of engines")
     parser.add_argument("--encoded", nargs="*", default=[], help="name=train.npy,test.npy, as encode.py writes them")
+    parser.add_argument("--documents", type=int, help="to read of the first file; by default all")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument(
         "--labels", nargs="*", default=["1", "5", "20", "100", "all"], help="none: seconds and memory only"
     )
     arguments = parser.parse_args()
-    encoded = {name: encoded_vectors(files) for name, files in (option.split("=") for option in arguments.encoded)}
-    runs = [
-        {method: in_a_process(vectors, method, arguments, seed) for method in arguments.methods} | encoded
-        for seed in range(arguments.runs)
-    ]
     y, y_test = read(arguments.corpus)[1], read(arguments.test)[1]
+    encoded = dict(option.split("=") for option in arguments.encoded)
+    parts = [some(len(y), arguments.documents, seed) for seed in range(arguments.runs)]
+    runs = [
+        {method: in_a_process(vectors, method, arguments, part, seed) for method in arguments.methods}
+        | {name: encoded_vectors(files, part) for name, files in encoded.items()}
+        for seed, part in enumerate(parts)
+    ]
+    y_of_runs = [y[part] for part in parts]
     columns = [*arguments.labels, *COSTS]
     print("| method | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 1) + "|")
     for method in [*arguments.methods, *encoded]:
         own = [run[method] for run in runs]
         with threadpool_limits(1):  # the products are small: on a busy machine, threads wait longer than they compute
-            cells = [cell(own, y, y_test, len(y) if labels == "all" else int(labels)) for labels in arguments.labels]
+            cells = [
+                cell(own, y_of_runs, y_test, len(y) if labels == "all" else int(labels)) for labels in arguments.labels
+            ]
         cells += [f"{statistics.median(run[name] for run in own):.3g}" for name in COSTS]
         print(f"| {method} | " + " | ".join(cells) + " |", flush=True)
 
@@ -87,9 +94,14 @@ def in_a_process(function, *arguments):
         return pool.submit(function, *arguments).result()
 
 
-def vectors(method, arguments, seed):
+def some(n, n_drawn, seed):
+    return np.sort(np.random.default_rng(seed).permutation(n)[:n_drawn])
+
+
+def vectors(method, arguments, part, seed):
     """Vectors of the documents of both files, and what they cost."""
     documents, test = read(arguments.corpus)[0], read(arguments.test)[0]
+    documents = [documents[row] for row in part]
     before = begin_peak()
     trained = train(METHODS.get(method, method), documents, vector_size=arguments.vector_size, seed=seed)
     X_test, speed = transformed(trained, test)
@@ -102,23 +114,23 @@ def vectors(method, arguments, seed):
     }
 
 
-def encoded_vectors(files):
+def encoded_vectors(files, part):
     """Vectors that `encode.py` has written; it printed what they cost."""
     X, X_test = map(np.load, files.split(","))
-    return {"X": X, "X_test": X_test} | dict.fromkeys(COSTS, np.nan)
+    return {"X": X[part], "X_test": X_test} | dict.fromkeys(COSTS, np.nan)
 
 
-def cell(runs, y, y_test, n_labels):
+def cell(runs, y_of_runs, y_test, n_labels):
     """Mean and standard deviation of the runs' accuracies, with the better scaling of vectors."""
-    first = some_of_each(y, n_labels, 0)
+    labelled = [some_of_each(y, n_labels, number) for number, y in enumerate(y_of_runs)]
     if n_labels >= ENOUGH:
-        classifiers = [chosen(runs[0]["X"][first], y[first])]
+        classifiers = [chosen(runs[0]["X"][labelled[0]], y_of_runs[0][labelled[0]])]
     else:
         classifiers = [classifier(scaling, FIXED_PENALTY[scaling]) for scaling in scalings(runs[0]["X"])]
     scores = [
         [
-            accuracy(model, run["X"], y, some_of_each(y, n_labels, number), run["X_test"], y_test)
-            for number, run in enumerate(runs)
+            accuracy(model, run["X"], y, rows, run["X_test"], y_test)
+            for run, y, rows in zip(runs, y_of_runs, labelled, strict=True)
         ]
         for model in classifiers
     ]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sk_cbow._training.blocks import make_blocks
-from sk_cbow._training.config import Tables
+from sk_cbow._training.config import EpochLoss, Tables
 from sk_cbow._training.initial import rows_of_tables
 
 
@@ -21,7 +21,7 @@ class TrainedPart(NamedTuple):
     """The result of one part in one round."""
 
     tables: Tables
-    loss: tuple  # an `EpochLoss`
+    loss: EpochLoss
 
 
 class Change(NamedTuple):
@@ -57,10 +57,10 @@ def train_in_rounds(submit, tables, parts, counts, n_occurrences, config, n_roun
     Returns
     -------
     tables : future of Tables
-    losses : list of lists of futures of EpochLoss
-        For each epoch, of its rounds and parts.
+    losses : list of futures of EpochLoss
+        For each epoch.
     """
-    losses = [[] for _ in range(config.epochs)]
+    losses = [[] for _ in range(config.epochs)]  # of rounds and parts
     for epoch, round_ in itertools.product(range(config.epochs), range(n_rounds)):
         trained = [
             submit(train_part, tables, part, index, counts, n_occurrences, config, n_rounds, seed, epoch, round_)
@@ -72,7 +72,7 @@ def train_in_rounds(submit, tables, parts, counts, n_occurrences, config, n_roun
         else:
             changes = [submit(difference, tables, part) for part in trained]
             tables = submit(apply_change, tables, reduce_in_tree(submit, merge, changes))
-    return tables, losses
+    return tables, [submit(_sum_of, *losses_of_epoch) for losses_of_epoch in losses]
 
 
 def reduce_in_tree(submit, function, results, n_neighbours=2):
@@ -123,6 +123,10 @@ def _tables_of(trained):
 
 def _loss_of(trained):
     return trained.loss
+
+
+def _sum_of(*losses):
+    return EpochLoss(*map(sum, zip(*losses, strict=True)))
 
 
 def difference(before, trained):
