@@ -101,7 +101,7 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
     >>> client = Client(processes=False, n_workers=1, dashboard_address=":0")
     >>> local = [["tea", "milk", "cup"], ["car", "road", "wheel"]] * 50
     >>> documents = dask.bag.from_sequence(local, npartitions=2)
-    >>> vectorizer = DaskCBOWVectorizer(8, sample=0, n_rounds=2, random_state=0)
+    >>> vectorizer = DaskCBOWVectorizer(8, sample=0, epochs=5, random_state=0)
     >>> vectorizer.fit(documents).transform(documents).compute().shape
     (100, 8)
     >>> client.close()

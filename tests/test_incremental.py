@@ -178,7 +178,7 @@ def test_the_first_partial_fit_is_a_fit(quick):
 
 
 def test_new_tokens_get_rows_after_the_old_ones(quick):
-    vectorizer = CBOWVectorizer(**quick).fit(FIRST)
+    vectorizer = CBOWVectorizer(**quick, document_context=0).fit(FIRST)
     before = vectorizer.embeddings_
     vectorizer.partial_fit(SECOND)
     assert list(vectorizer.vocabulary_) == ["tea", "milk", "cup", "car", "road", "wheel", "lemon", "lane"]

@@ -123,7 +123,7 @@ def n_compiled_functions():
 
 def test_fits_of_similar_size_compile_the_step_once():
     numbers = [n_compiled_functions()]
-    for n_tokens in (900, 930, 950):
+    for n_tokens in (900, 950):
         blocks = BlockMaker(
             np.arange(n_tokens, dtype=np.int32),
             np.array([0, n_tokens]),
@@ -137,4 +137,4 @@ def test_fits_of_similar_size_compile_the_step_once():
         )
         train_on(blocks, vector_size=7)
         numbers.append(n_compiled_functions())
-    assert numbers[0] < numbers[1] == numbers[2] == numbers[3]
+    assert numbers[0] < numbers[1] == numbers[2]
