@@ -298,7 +298,7 @@ def test_searches_in_two_processes(search, two_topics, small):
     documents, topics = two_topics
     ragged = [tokens[: 2 + number % 7] for number, tokens in enumerate(documents)]
     pipeline = make_pipeline(CBOWVectorizer(**small), LogisticRegression())
-    grid = {"cbowvectorizer__vector_size": [2, 8]}
+    grid = {"cbowvectorizer__learning_rate": [0.1, 0.25]}
     options = {"cv": 2, "n_jobs": 2, "error_score": "raise"}
     if search is HalvingGridSearchCV:
         options |= {"min_resources": 100, "random_state": 0}
