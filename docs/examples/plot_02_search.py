@@ -63,18 +63,13 @@ print("a query:", *queries[500])
 # -------
 #
 # The vectorizers are fitted on the documents only. CBOW has the guide's parameters for
-# documents, but the default learning rate of .25: the guide's .1 for half a million
-# tokens was chosen for classification and found fewer of these documents. LSA is tf-idf
-# reduced to 100 dimensions. CBOW and LSA are fitted with three seeds each.
+# documents. LSA is tf-idf reduced to 100 dimensions. CBOW and LSA are fitted with three
+# seeds each.
 
 
 def cbow(seed):
     return CBOWVectorizer(
-        document_context=1,
-        window=20,
-        epochs=20,
-        weighting="idf",
-        random_state=seed,
+        document_context=1, weighting="idf", random_state=seed
     )
 
 

@@ -74,20 +74,12 @@ print(f"{len(set(labels))} classes")
 # - tf-idf with logarithmic term frequencies;
 # - LSA: tf-idf reduced to 100 dimensions;
 # - CBOW: averages of vectors of 100 dimensions, with :doc:`the guide's parameters for
-#   documents </guide/hyperparameters>` and a learning rate of .1.
+#   documents </guide/hyperparameters>`.
 
 tfidf = TfidfVectorizer(analyzer=list, min_df=2, sublinear_tf=True)
 vectorizers = {
-    "CBOW": make_pipeline(
-        CBOWVectorizer(
-            document_context=1,
-            window=20,
-            epochs=20,
-            learning_rate=0.1,
-            weighting="idf",
-            random_state=0,
-        ),
-        Normalizer(),
+    "CBOW": CBOWVectorizer(
+        document_context=1, weighting="idf", norm="l2", random_state=0
     ),
     "LSA": make_pipeline(
         tfidf, TruncatedSVD(100, random_state=0), Normalizer()

@@ -66,9 +66,8 @@ print(data.shape, "missing values:", data.isna().sum().to_dict())
 # without tokens. ``fit`` skips it and ``transform`` gives it the zero vector.
 # ``set_output(transform="pandas")`` names the columns.
 #
-# The parameters are the guide's for documents, with 10 epochs instead of 20 to save
-# time, and its learning rate for half a million tokens. ``norm="l2"`` scales the
-# vectors for the classifier.
+# The parameters are the guide's for documents, with 10 epochs to save time.
+# ``norm="l2"`` scales the vectors for the classifier.
 
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -80,11 +79,9 @@ from sk_cbow import CBOWVectorizer
 vectorizer = CBOWVectorizer(
     analyzer="word",
     document_context=1,
-    window=20,
     epochs=10,
     weighting="idf",
     norm="l2",
-    learning_rate=0.1,
     random_state=0,
 )
 others = [

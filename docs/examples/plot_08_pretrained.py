@@ -74,9 +74,8 @@ print(
 # gensim and other tools read and write. Published vectors in this format, or in those
 # of fastText or GloVe, are loaded the same way.
 
-pretrained = CBOWVectorizer(
-    document_context=1, window=20, epochs=10, random_state=0
-).fit(large)
+pretrained = CBOWVectorizer(document_context=1, epochs=10, random_state=0)
+pretrained.fit(large)
 path = Path(tempfile.mkdtemp()) / "vectors.txt.gz"
 word2vec_format.save(pretrained, path)
 loaded = word2vec_format.load(path)
@@ -103,9 +102,6 @@ print(f"tokens of the lines with a vector: {np.mean(is_known):.1%}")
 def trained(small, seed, **parameters):
     vectorizer = CBOWVectorizer(
         document_context=1,
-        window=20,
-        epochs=20,
-        learning_rate=0.05,
         min_count=1,
         sample=0,
         random_state=seed,

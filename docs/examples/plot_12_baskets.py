@@ -64,9 +64,7 @@ def recommenders(train, test):
     vectorizer = CBOWVectorizer(
         vector_size=50,
         document_context=1,
-        window=20,
         sample=0,
-        epochs=10,
         random_state=0,
     ).fit(train)
     vocabulary = vectorizer.vocabulary_
