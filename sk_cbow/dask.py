@@ -13,6 +13,7 @@ import pickle
 import reprlib
 from contextlib import contextmanager, nullcontext
 from numbers import Integral
+from operator import itemgetter
 from typing import ClassVar, NamedTuple
 from weakref import WeakSet
 
@@ -331,7 +332,7 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
         seed = rng.integers(2**63, size=2).tolist()
         submit, n_tokens = self._submit, len(corpus.vocabulary.rows)
         initial = submit(_initial_tables, config, n_tokens, submit.literal(row_inits), submit.literal(rng))
-        tables, rng_state = submit(_first, initial), submit(_second, initial)
+        tables, rng_state = submit(itemgetter(0), initial), submit(itemgetter(1), initial)
         rng.bit_generator.state = rng_state.result()
         del initial, rng_state  # so that workers free the memory
         tables, losses = train_in_rounds(
@@ -453,7 +454,8 @@ def _partitions(X):
 def _count_partitions(partitions, analyzer):
     # One delayed argument of all tasks, so that it is sent to each worker once.
     analyzer = dask.delayed(analyzer, traverse=False)
-    return [_count_partition(partition, index, analyzer) for index, partition in enumerate(partitions)]
+    count = dask.delayed(count_partition)
+    return [count(partition, index, analyzer) for index, partition in enumerate(partitions)]
 
 
 def _has_strings(X):
@@ -479,11 +481,6 @@ def _log_likelihood_of_partition(partition, vectorizer):
     return vectorizer._log_likelihood(partition)
 
 
-@dask.delayed
-def _count_partition(partition, index, analyzer):
-    return count_partition(partition, index, analyzer)
-
-
 def _identity(value):
     return value
 
@@ -496,11 +493,3 @@ def _initial_tables(config, n_tokens, row_inits, rng):
     """Return the tables with which training starts, and the state of the generator afterwards."""
     rng = copy.deepcopy(rng)  # the argument may be used again
     return initial_tables(config, n_tokens, row_inits, rng), rng.bit_generator.state
-
-
-def _first(pair):
-    return pair[0]
-
-
-def _second(pair):
-    return pair[1]

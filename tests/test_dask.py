@@ -448,7 +448,7 @@ def test_after_a_change_during_training_the_result_is_right_or_an_error(client, 
 
 def test_partitions_may_change_until_all_are_counted(client, shuffled, quick, tmp_path):
     def disturb():
-        kill_worker_with(client, "_count_partition-")
+        kill_worker_with(client, "count_partition-")
         (tmp_path / "last").touch()
 
     result = fit_while(client, DaskCBOWVectorizer(**quick | {"min_count": 181}), shuffled, disturb)
@@ -457,7 +457,7 @@ def test_partitions_may_change_until_all_are_counted(client, shuffled, quick, tm
 
 def test_a_partition_that_changes_after_counting_is_an_error(client, shuffled, quick, tmp_path, monkeypatch):
     def kill_and_choose(*arguments, **limits):
-        kill_worker_with(client, "_count_partition-")
+        kill_worker_with(client, "count_partition-")
         return choose_vocabulary(*arguments, **limits)
 
     (tmp_path / "last").touch()
