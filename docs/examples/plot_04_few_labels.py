@@ -182,7 +182,7 @@ for name in ("LSA", "tf-idf"):
     print(f"    by {row_means.min():.3f} to {row_means.max():.3f} on average")
 
 # %%
-# With 1 to 20 labels per class, CBOW is ahead of LSA by about .02 to .09 and of tf-idf
-# by .03 to .15, and most with few labels. The texts are single lines. With many labels
+# With 1 to 20 labels per class, CBOW is ahead of LSA by about .03 to .05 and of tf-idf
+# by .04 to .12, and most with few labels. The texts are single lines. With many labels
 # and long documents, tf-idf is ahead: :doc:`/guide/which_vectorizer` has measurements
-# on three larger corpora.
+# on five larger corpora.
