@@ -175,10 +175,10 @@ plt.show()
 
 # %%
 # In both sizes, pretrained vectors beat those that are trained on the lines only, which
-# are behind even tf-idf. They are best as they are: fine-tuning on so little text makes
-# them worse. Frozen vectors give the same accuracy. They are worth their training if
-# the small corpus has important words of its own, or for an average that is weighted by
-# idf.
+# are about as good as tf-idf. Pretrained vectors are best as they are: fine-tuning on
+# so little text makes them worse. Frozen vectors give the same accuracy. They are worth
+# their training if the small corpus has important words of its own, or for an average
+# that is weighted by idf.
 #
 # The condition is that both corpora are about the same things, as they are here.
 # Vectors from another domain were not measured here; they may be worse than those of
