@@ -345,7 +345,8 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
             self.n_rounds,
             seed,
         )
-        return tables.result(), [loss.result() for loss in losses]
+        tables, *losses = submit.gather([tables, *losses])
+        return tables, losses
 
 
 # Without the wrapper of scikit-learn's `set_output`, which would compute lazy vectors. For local documents,
