@@ -4,7 +4,16 @@ import pytest
 from sk_cbow._training.config import Tables, TrainingConfig
 from sk_cbow._training.initial import initial_tables
 from sk_cbow._training.local import train_locally
-from sk_cbow._training.rounds import Change, TrainedPart, adasum, apply_change, difference, merge, train_in_rounds
+from sk_cbow._training.rounds import (
+    Change,
+    TrainedPart,
+    adasum,
+    apply_change,
+    difference,
+    merge,
+    train_in_rounds,
+    train_part,
+)
 from sk_cbow._vocabulary import read_corpus
 
 
@@ -37,7 +46,15 @@ def test_parts_and_rounds_train_on_every_document_once_per_epoch(two_topics):
     config = TrainingConfig(vector_size=8, sample=0, epochs=2)
     initial = initial_tables(config, 12, [[]], np.random.default_rng(0))
     counts = corpus.vocabulary.counts
-    tables, losses = train_in_rounds(submit, initial, parts, counts, len(corpus.rows) // 3, config, 4, [0])
+    submitted = []
+
+    def submit_and_note(function, *arguments):
+        submitted.append(function)
+        return function(*arguments)
+
+    tables, losses = train_in_rounds(submit_and_note, initial, parts, counts, len(corpus.rows) // 3, config, 4, [0])
+    assert len(losses) == 2
+    assert submitted.count(train_part) == 3 * 4 * 2
     # A few are alone at the end of a lane.
     assert [loss.n_targets for loss in losses] == pytest.approx([len(corpus.rows)] * 2, rel=0.01)
     assert (tables.vectors[0] != initial.vectors[0]).any(axis=1).all()
