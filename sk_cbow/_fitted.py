@@ -27,6 +27,7 @@ COUNTS = {"token_counts_": ("n_tokens",)}
 SHAPES = VECTORS | WEIGHTS | COUNTS
 CHOSEN = {f"{name}_": name for name in AUTOMATIC}  # fitted attribute -> the parameter that may be "auto"
 FITTED_ATTRIBUTES = {*VECTORS, *WEIGHTS, *COUNTS, *CHOSEN, "vocabulary_", "loss_curve_", "n_iter_", "_training_state"}
+FITTED_ATTRIBUTES |= {"_search_index"}  # of `most_similar`, made of the others when it is first needed
 NEEDED_BY_TRANSFORM = {"vocabulary_", "embeddings_", "token_weights_", "components_"}
 NEEDED_BY_PARTIAL_FIT = {"token_counts_", "loss_curve_", "n_iter_"}
 TRAINING_STATE_KEYS = {"dropped_counts", "accumulators", "rng_state", "n_documents", "document_frequency"}
@@ -74,7 +75,7 @@ def state_of(vectorizer):
         )
     state = dict(fitted._training_state)
     return TrainingState(
-        vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, unpack_counts(state.pop("dropped_counts"))),
+        vocabulary=Vocabulary(fitted.vocabulary_, fitted.token_counts_, state.pop("dropped_counts")),
         tables=Tables(tables, state.pop("accumulators")),
         pooling=fitted._pooling,
         loss_curve=fitted.loss_curve_,
@@ -136,7 +137,7 @@ def attributes_of_state(state, config, embeddings, pooling):
         "components_": pooling.components,
         "loss_curve_": state.loss_curve,
         "_training_state": {
-            "dropped_counts": pack_counts(state.vocabulary.dropped_counts),
+            "dropped_counts": state.vocabulary.dropped_counts,
             "accumulators": state.tables.accumulators,
             "rng_state": state.rng_state,
             "n_documents": state.n_documents,
@@ -166,8 +167,10 @@ def fitted_view(vectorizer):
     ValueError
         If attributes were changed and do not belong together any more.
     """
-    check_is_fitted(vectorizer, "embeddings_")
     attributes = vars(vectorizer).copy()
+    if "embeddings_" not in attributes:
+        check_is_fitted(vectorizer, "embeddings_")  # makes the error
+    attributes.pop("_search_index", None)  # only that of the vectorizer itself is kept up to date
     with consistent():
         check_sizes(attributes)
     return with_attributes(type(vectorizer), attributes)
@@ -218,18 +221,18 @@ def check_sizes(attributes):
     n_tokens, vector_size = np.shape(embeddings) if np.ndim(embeddings) == 2 else (0, 0)
     lengths = {"n_tokens": n_tokens, "vector_size": vector_size}
     require(n_tokens and vector_size, "embeddings_ is not an array of shape (n_tokens, vector_size)")
-    require(
-        len(vocabulary) == n_tokens and next(reversed(vocabulary.values())) == n_tokens - 1,
-        f"vocabulary_ has {len(vocabulary)} tokens, which do not have the rows 0 to {n_tokens - 1} of embeddings_",
-    )
+    # Messages are made only if they are needed, because `transform` of a single document takes hardly longer.
+    if len(vocabulary) != n_tokens or next(reversed(vocabulary.values())) != n_tokens - 1:
+        raise InconsistentAttributesError(
+            f"vocabulary_ has {len(vocabulary)} tokens, which do not have the rows 0 to {n_tokens - 1} of embeddings_"
+        )
     for name, shape in SHAPES.items():
         if name in attributes:
-            found = np.shape(attributes[name])
-            known = tuple(lengths.get(dimension) for dimension in shape)
-            require(
-                len(found) == len(known) and all(k in (None, f) for f, k in zip(found, known, strict=True)),
-                f"{name} has the shape {found}, but embeddings_ has {(n_tokens, vector_size)}",
-            )
+            found, known = np.shape(attributes[name]), [lengths.get(dimension) for dimension in shape]
+            if len(found) != len(known) or any(k not in (None, f) for f, k in zip(found, known, strict=True)):
+                raise InconsistentAttributesError(
+                    f"{name} has the shape {found}, but embeddings_ has {(n_tokens, vector_size)}"
+                )
 
 
 def attributes_of_vectors(word_vectors, has_mean):
@@ -329,11 +332,28 @@ def _check_training_state(state, n_tables, lengths):
         _check_array("the document frequency", document_frequency, ("n_tokens",), "iu", lengths)
     n_documents = state["n_documents"]
     require(isinstance(n_documents, Integral) and n_documents >= 0, "the number of documents is wrong")
-    check_packed("the counts of dropped tokens", state["dropped_counts"])
+    require(isinstance(state["dropped_counts"], dict), "the counts of dropped tokens are not a dict")
     try:
         np.random.PCG64(0).state = state["rng_state"]
     except (KeyError, TypeError, ValueError) as error:
         raise InconsistentAttributesError("the state of the random generator is wrong") from error
+
+
+def pack_training_state(attributes):
+    """Pack the counts of dropped tokens among fitted attributes to be saved."""
+    state = attributes.get("_training_state")
+    if state is None:
+        return attributes
+    return attributes | {"_training_state": state | {"dropped_counts": pack_counts(state["dropped_counts"])}}
+
+
+def unpack_training_state(attributes):
+    """Undo `pack_training_state`."""
+    state = attributes.get("_training_state")
+    if not isinstance(state, dict) or "dropped_counts" not in state:
+        return attributes  # `checked` says what is wrong
+    check_packed("the counts of dropped tokens", state["dropped_counts"])
+    return attributes | {"_training_state": state | {"dropped_counts": unpack_counts(state["dropped_counts"])}}
 
 
 def check_packed(name, packed):

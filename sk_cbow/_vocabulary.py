@@ -30,6 +30,9 @@ BYTES_PER_TOKEN = 4  # int32
 # which is fastest in memory, and a machine that holds TensorFlow and large tables can hold this, too.
 BYTES_IN_MEMORY = 2**30
 MANY_TOKENS = 20  # if all tokens are unknown, and there are at least this many, they are probably of another kind
+# Of tokens without a row, so many counts are kept when there are twice as many: a few megabytes, for which a call of
+# `partial_fit` takes milliseconds. The most frequent are nearest to getting a row.
+DROPPED_TO_KEEP = 100_000
 TOKENS_TO_COMPARE = 1000  # with the vocabulary, to find an example in the warning about unknown tokens
 SURROGATE = re.compile("[\ud800-\udfff]")
 UNKNOWN = np.iinfo(np.int32).min  # as a row; unlike -1, it raises an IndexError if it is used by mistake
@@ -40,7 +43,7 @@ class Vocabulary(NamedTuple):
 
     rows: dict  # token -> row, in decreasing order of frequency, then of first appearance; tokens added later follow
     counts: np.ndarray  # (n_tokens,) int64, by row
-    dropped_counts: dict  # token -> count, of tokens without a row
+    dropped_counts: dict  # token -> count, of tokens without a row, at most 2 * DROPPED_TO_KEEP
 
 
 EMPTY_VOCABULARY = Vocabulary({}, np.empty(0, np.int64), {})
@@ -267,9 +270,27 @@ def choose_vocabulary(tokens, counts, *, min_count, max_vocab, previous=EMPTY_VO
     added_rows = dict(zip(map(tokens.__getitem__, added.tolist()), itertools.count(len(previous.rows))))
     counts_by_row = previous.counts + _by_row(rows, counts, len(previous.rows))
     dropped = itertools.compress(tokens, is_dropped.tolist())
-    dropped_counts = {token: count for token, count in previous.dropped_counts.items() if token not in added_rows}
+    dropped_counts = previous.dropped_counts.copy()
     dropped_counts.update(zip(dropped, totals[is_dropped].tolist(), strict=True))
-    return Vocabulary(previous.rows | added_rows, np.concatenate((counts_by_row, totals[added])), dropped_counts)
+    for token in added_rows:
+        dropped_counts.pop(token, None)
+    counts = np.concatenate((counts_by_row, totals[added]))
+    return Vocabulary(previous.rows | added_rows, counts, _without_rarest(dropped_counts))
+
+
+def _without_rarest(counts):
+    """Forget counts of tokens if they are too many: the lowest, and among equals those of the earliest tokens.
+
+    The number of forgotten tokens pays for the sort, so that the time for a token does not depend on the number of all.
+    """
+    if len(counts) <= 2 * DROPPED_TO_KEEP:
+        return counts
+    # Strings go before integers, as packing arranges them, so that it changes nothing.
+    is_integer = [not isinstance(token, str) for token in counts]
+    order = np.lexsort((is_integer, list(counts.values())))  # by count first; stable
+    is_kept = np.ones(len(counts), bool)
+    is_kept[order[:-DROPPED_TO_KEEP]] = False
+    return dict(itertools.compress(counts.items(), is_kept.tolist()))
 
 
 def pack_counts(counts):

@@ -2,7 +2,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from skl2onnx import to_onnx
-from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -101,7 +101,55 @@ def test_long_documents_keep_their_precision(document):
     assert_same_vectors(vectorizer_of(["tea", "cup"]), [document, "tea"])
 
 
-@pytest.mark.parametrize("analyzer", [None, "word", "char", str.splitlines, lambda document: document.split()])
+@pytest.mark.parametrize(
+    ("tokens", "input_type", "padding"),
+    [(["tea", "cup", "", "é"], StringTensorType, "-"), ([7, 0, 2**62, -5], Int64TensorType, -1)],
+)
+@pytest.mark.parametrize("norm", [None, "l2"])
+def test_lists_of_tokens_padded_to_one_length(tokens, input_type, padding, norm):
+    vectorizer = vectorizer_of(tokens, analyzer=None, norm=norm)
+    if norm:
+        vectorizer.mean_ = np.ones(5, np.float32)
+    documents = [tokens, tokens[1:2] * 3, [padding, tokens[0]], []]
+    model = to_onnx(vectorizer, initial_types=[("document", input_type([None, None]))])
+    assert {node.domain for node in model.graph.node} == {"", "ai.onnx.ml"}  # of any runtime
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    padded = [[*document, *[padding] * (4 - len(document))] for document in documents]
+    (document_vectors,) = session.run(None, {"document": np.array(padded)})
+    np.testing.assert_allclose(document_vectors, vectorizer.transform(documents), rtol=0, atol=1e-6)
+    for empty in ((0, 4), (2, 0)):
+        (document_vectors,) = session.run(None, {"document": np.empty(empty, np.array(padded).dtype)})
+        np.testing.assert_array_equal(document_vectors, np.zeros((empty[0], 5)))
+
+
+def test_a_pipeline_on_integers(two_topics, small):
+    vocabulary = {
+        token: number for number, token in enumerate({token for document in two_topics[0] for token in document})
+    }
+    documents = [[vocabulary[token] for token in document] for document in two_topics[0]]
+    pipeline = make_pipeline(CBOWVectorizer(**small), LogisticRegression()).fit(documents, two_topics[1])
+    model = to_onnx(pipeline, initial_types=[("ids", Int64TensorType([None, None]))], options={"zipmap": False})
+    longest = max(map(len, documents))
+    ids = np.array([document + [-1] * (longest - len(document)) for document in documents])
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    assert session.run(["label"], {"ids": ids})[0].tolist() == pipeline.predict(documents).tolist()
+
+
+def test_tokens_of_two_kinds_cannot_be_converted():
+    with pytest.raises(ValueError, match="the vocabulary has strings and integers"):
+        to_onnx(vectorizer_of(["a", 1], analyzer=None), initial_types=[("x", StringTensorType([None, None]))])
+
+
+@pytest.mark.parametrize(
+    ("tokens", "input_type"),
+    [(["a"], Int64TensorType([None, None])), ([1], StringTensorType([None, None])), ([1], Int64TensorType([None, 1]))],
+)
+def test_inputs_that_are_not_the_tokens_cannot_be_converted(tokens, input_type):
+    with pytest.raises(ValueError, match=r"pass documents of tokens, .*, (String|Int64)TensorType\(\[None, None\]\)"):
+        to_onnx(vectorizer_of(tokens, analyzer=None), initial_types=[("x", input_type)])
+
+
+@pytest.mark.parametrize("analyzer", ["word", "char", str.splitlines, lambda document: document.split()])
 def test_other_analyzers_cannot_be_converted(analyzer):
     vectorizer = vectorizer_of(["tea"], analyzer=analyzer)
     with pytest.raises(

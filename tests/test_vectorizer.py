@@ -425,6 +425,27 @@ def test_a_refit_during_most_similar_does_not_change_its_result(two_topics, smal
     assert vectorizer.most_similar(tokens_with_a_refit_between()) == expected
 
 
+def test_neighbours_are_those_of_the_present_vectors(two_topics, small):
+    vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
+    first = vectorizer.most_similar("tea")
+    vectorizer.embeddings_ = vectorizer.embeddings_ * np.arange(8, dtype=np.float32)  # other directions
+    second = vectorizer.most_similar("tea")
+    assert second == vectorizer.with_vectors(vectorizer.embeddings_).most_similar("tea") != first
+    vectorizer.vocabulary_ = {token.upper(): row for token, row in vectorizer.vocabulary_.items()}
+    assert vectorizer.most_similar("TEA") == [(token.upper(), similarity) for token, similarity in second]
+    old_vectors = weakref.ref(vectorizer.embeddings_)
+    vectorizer.fit(two_topics[0])
+    assert vectorizer.most_similar("tea") == first
+    assert old_vectors() is None
+
+
+def test_neighbours_leave_no_trace_in_pickles(two_topics, small):
+    vectorizer = CBOWVectorizer(**small).fit(two_topics[0])
+    before = pickle.dumps(vectorizer)
+    vectorizer.most_similar("tea")
+    assert pickle.dumps(vectorizer) == before
+
+
 @pytest.mark.slow
 def test_threads_see_the_old_vectors_or_the_new_ones_while_another_fits(two_topics, small):
     """Vocabularies of two sizes, so that a mixture of two fits would have rows out of range."""

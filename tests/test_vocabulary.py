@@ -134,6 +134,36 @@ def test_a_vocabulary_is_merged_with_the_previous_one(max_vocab, rows, counts, d
     assert previous.dropped_counts == {"d": 2, "e": 9}
 
 
+def test_of_too_many_dropped_tokens_the_most_frequent_and_latest_are_kept(monkeypatch):
+    monkeypatch.setattr(_vocabulary, "DROPPED_TO_KEEP", 2)
+    vocabulary = Vocabulary({"a": 0}, np.array([9]), {"b": 3, "c": 1})
+    for token, dropped in [
+        ("d", {"b": 3, "c": 1, "d": 1}),
+        ("c", {"b": 3, "c": 2, "d": 1}),
+        ("e", {"b": 3, "c": 2, "d": 1, "e": 1}),  # twice as many as are kept
+        ("f", {"b": 3, "c": 2}),
+        ("g", {"b": 3, "c": 2, "g": 1}),
+        ("h", {"b": 3, "c": 2, "g": 1, "h": 1}),
+        ("c", {"b": 3, "c": 3, "g": 1, "h": 1}),
+        ("g", {"b": 3, "c": 3, "g": 2, "h": 1}),
+        ("b", {"c": 3, "g": 2, "h": 1}),  # has reached min_count
+    ]:
+        vocabulary = choose_vocabulary([token], np.array([1]), min_count=4, max_vocab=None, previous=vocabulary)
+        assert vocabulary.dropped_counts == dropped
+    assert vocabulary.rows == {"a": 0, "b": 1}
+
+
+def test_packing_between_calls_does_not_change_which_counts_are_kept(monkeypatch):
+    monkeypatch.setattr(_vocabulary, "DROPPED_TO_KEEP", 3)
+    kept = packed = Vocabulary({"a": 0}, np.array([9]), {})
+    for tokens in (["b", 1], ["c", 2], [3, "d"], ["e", 4], [5], ["f"], [6], ["g"]):
+        arguments = tokens, np.ones(len(tokens), np.int64)
+        kept = choose_vocabulary(*arguments, min_count=4, max_vocab=None, previous=kept)
+        packed = packed._replace(dropped_counts=unpack_counts(pack_counts(packed.dropped_counts)))
+        packed = choose_vocabulary(*arguments, min_count=4, max_vocab=None, previous=packed)
+        assert kept.dropped_counts == packed.dropped_counts
+
+
 def test_codes_are_encoded_as_rows_without_the_unknown():
     offsets = np.array([0, 3, 5, 5, 6])
     with IntegerFile() as file:
