@@ -51,9 +51,10 @@ def token_lists(X, analyzer):
     else:
         read = partial(_tokens_of_text, analyze=CountVectorizer(analyzer=analyzer).build_analyzer())
         kind = "a string"
+    has_strings_alone = isinstance(analyzer, str)
     for document_index, document in enumerate(_documents(X, kind)):
         tokens = read(document, document_index)
-        if not PLAIN_TOKEN_TYPES.issuperset(map(type, tokens)):
+        if not (has_strings_alone or PLAIN_TOKEN_TYPES.issuperset(map(type, tokens))):
             do, name = ("pass", "document") if analyzer is None else ("let the analyzer return", "tokens")
             _check_tokens(tokens, document_index, do, name)
         yield tokens

@@ -182,13 +182,17 @@ def document_term_matrix(rows, offsets, n_tokens):
             f"vocabulary_ has rows from {rows.min()} to {rows.max()}, but embeddings_ has 0 to {n_tokens - 1}: take "
             "both from one fit"
         )
-    # A copy, because sum_duplicates sorts in place.
-    ones = np.ones(len(rows), np.int32)
-    matrix = csr_array((ones, rows, offsets), shape=(len(offsets) - 1, n_tokens), copy=True)
-    if len(rows) > n_tokens:
-        matrix = matrix.tocsc().tocsr()  # a counting sort, three times as fast as that of sum_duplicates
-    matrix.sum_duplicates()
-    return matrix
+    # A sort of all pairs of document and row is faster than SciPy's `sum_duplicates`, which sorts document by document.
+    pairs = np.repeat(np.arange(len(offsets) - 1) << 32, np.diff(offsets)) | rows
+    pairs.sort()
+    is_new = np.ones(len(pairs) + 1, bool)
+    np.not_equal(pairs[1:], pairs[:-1], out=is_new[1:-1])
+    starts = is_new.nonzero()[0]
+    counts = np.diff(starts).astype(np.int32)
+    pairs = pairs[starts[:-1]]
+    document_offsets = np.searchsorted(pairs, np.arange(len(offsets)) << 32)
+    # The lower half of a pair is the row.
+    return csr_array((counts, pairs.astype(np.int32), document_offsets), shape=(len(offsets) - 1, n_tokens))
 
 
 def document_term_matrices(chunks, n_tokens):

@@ -443,25 +443,22 @@ def _chunks(documents):
     The list is reused for the next chunk.
     """
     tokens, offsets = [], [0]
-    for new_tokens, is_complete in _cut_long_documents(documents):
-        tokens.extend(new_tokens)
+    for document in documents:
+        start = 0
+        while len(document) - start > TOKENS_AT_A_TIME:
+            tokens += document[start : start + TOKENS_AT_A_TIME]
+            yield tokens, np.array([*offsets, len(tokens)], np.int64), False
+            tokens.clear()
+            offsets = [0]
+            start += TOKENS_AT_A_TIME
+        tokens += document[start:] if start else document
         offsets.append(len(tokens))
         if len(offsets) > DOCUMENTS_AT_A_TIME or len(tokens) >= TOKENS_AT_A_TIME:
-            yield tokens, np.array(offsets, np.int64), is_complete
+            yield tokens, np.array(offsets, np.int64), True
             tokens.clear()
             offsets = [0]
     if len(offsets) > 1:
         yield tokens, np.array(offsets, np.int64), True
-
-
-def _cut_long_documents(documents):
-    """Yield the tokens of each document, at most `TOKENS_AT_A_TIME`, and whether they are the last of the document."""
-    for tokens in documents:
-        start = 0
-        while len(tokens) - start > TOKENS_AT_A_TIME:
-            yield tokens[start : start + TOKENS_AT_A_TIME], False
-            start += TOKENS_AT_A_TIME
-        yield tokens[start:] if start else tokens, True
 
 
 def _chunk_locations(offsets):
@@ -495,9 +492,8 @@ def _by_row(rows, counts, n_rows):
 
 
 def _drop_unknown(rows, offsets):
-    is_known = rows != UNKNOWN
-    n_known_before = np.concatenate(([0], np.cumsum(is_known)))
-    return rows[is_known], n_known_before[offsets]
+    known = (rows != UNKNOWN).nonzero()[0]
+    return rows[known], np.searchsorted(known, offsets)
 
 
 def _no_frequent_token(tokens, counts, min_count):

@@ -7,8 +7,8 @@ by one, and in one call of `most_similar`; a round takes each once. Memory is th
 allocations during a query, after the first one, and what the first one leaves. Both have to find the same tokens.
 
 Documents: `CBOWVectorizer.transform` and `TfidfVectorizer.transform`, which analyze strings alike, of all documents and
-of the first hundred one by one; of these also without the analyzer, as lists of tokens. A document without known tokens
-is passed like all others.
+of the first hundred one by one; of these also as lists of tokens, without the analyzer, and `get_mean_vector` of gensim with
+the same vectors.
 
 All run on one thread: OMP_NUM_THREADS=1 (and OPENBLAS_NUM_THREADS=1) has to be set, so that BLAS has no others.
 """
@@ -90,6 +90,8 @@ def print_documents(texts, n_rounds):
     tfidf = TfidfVectorizer().fit(texts)
     analyze = CountVectorizer().build_analyzer()
     on_lists = CBOWVectorizer.from_vectors(cbow.word_vectors())
+    gensim = KeyedVectors(cbow.vector_size)
+    gensim.add_vectors(list(cbow.vocabulary_), cbow.embeddings_)
     few = texts[:N_QUERIES]
     lists = list(map(analyze, few))
     n_tokens = statistics.median(map(len, lists))
@@ -97,15 +99,16 @@ def print_documents(texts, n_rounds):
     print("| | CBOWVectorizer | TfidfVectorizer | its time, as a multiple |\n|---|---|---|---|")
     ours, theirs = alternate(n_rounds, lambda: cbow.transform(texts), lambda: tfidf.transform(texts))
     print(f"| all, s | {statistics.median(ours):.2f} | {statistics.median(theirs):.2f} | {ratios(theirs, ours)} |")
-    ours, theirs, without = alternate(
+    ours, theirs, without, means = alternate(
         n_rounds,
         lambda: [cbow.transform([text]) for text in few],
         lambda: [tfidf.transform([text]) for text in few],
         lambda: [on_lists.transform([tokens]) for tokens in lists],
+        lambda: [gensim.get_mean_vector(tokens, pre_normalize=False) for tokens in lists],
     )
-    ours_ms, theirs_ms, without_ms = (1e6 * statistics.median(column) / len(few) for column in (ours, theirs, without))
-    print(f"| one by one, µs | {ours_ms:.0f} | {theirs_ms:.0f} | {ratios(theirs, ours)} |")
-    print(f"| one by one, without the analyzer, µs | {without_ms:.0f} | | |")
+    micros = [f"{1e6 * statistics.median(column) / len(few):.0f}" for column in (ours, theirs, without, means)]
+    print(f"| one by one, µs | {micros[0]} | {micros[1]} | {ratios(theirs, ours)} |")
+    print(f"| lists one by one, µs; gensim | {micros[2]} | {micros[3]} | {ratios(means, without)} |")
 
 
 def alternate(n_rounds, *calls):
