@@ -7,8 +7,8 @@ by one, and in one call of `most_similar`; a round takes each once. Memory is th
 allocations during a query, after the first one, and what the first one leaves. Both have to find the same tokens.
 
 Documents: `CBOWVectorizer.transform` and `TfidfVectorizer.transform`, which analyze strings alike, of all documents and
-of the first hundred one by one; of these also as lists of tokens, without the analyzer, and `get_mean_vector` of gensim with
-the same vectors.
+of the first hundred one by one; of these also as lists of tokens, without the analyzer, and `get_mean_vector` of gensim
+with the same vectors.
 
 All run on one thread: OMP_NUM_THREADS=1 (and OPENBLAS_NUM_THREADS=1) has to be set, so that BLAS has no others.
 """
