@@ -42,8 +42,9 @@ class SearchIndex:
         for start in range(0, len(vectors), VECTORS_AT_A_TIME):
             part = np.ldexp(vectors[start : start + VECTORS_AT_A_TIME].astype(np.float64), -self.exponent)
             lengths[start : start + VECTORS_AT_A_TIME] = np.linalg.norm(part, axis=1)
-        # A zero vector has the cosine 0 with all others.
-        self.inverse_lengths = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        # A zero vector has the cosine 0 with all others, and so has one whose inverse length would not be finite.
+        is_normal = lengths >= np.finfo(lengths.dtype).tiny
+        self.inverse_lengths = np.divide(1, lengths, out=np.zeros_like(lengths), where=is_normal)
 
     def is_of(self, vocabulary, vectors):
         """Whether this is the index of these very objects, to which no token was added."""

@@ -52,6 +52,12 @@ def test_the_length_of_word_vectors_changes_nothing(scale):
     )
 
 
+def test_vectors_that_vanish_beside_others_have_cosine_0():
+    vectors = np.array([[1, 0], [1e-45, 0], [0, 0], [1, 1]], np.float32)
+    neighbours = most_similar(0, (), 9, {row: row for row in range(4)}, vectors)
+    assert neighbours == [(3, pytest.approx(0.5**0.5)), (1, 0), (2, 0)]
+
+
 def test_cosines_are_at_most_1():
     vectors = np.random.default_rng(0).normal(size=(300, 7)).astype(np.float32)
     vocabulary = {f"token{row}": row for row in range(300)}

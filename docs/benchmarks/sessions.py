@@ -211,11 +211,10 @@ def print_next_item(draws):
 def print_parameters(draws):
     values = {
         "learning_rate": ["auto", 0.1, 0.25, 1],
-        "negative": [5, 30, 60],
-        "ns_exponent": [-0.5, 0, 0.5, 1],
-        "document_context": [0, 0.5],
-        "window": [2, 10],
-        "epochs": [5, 60],
+        "negative": [5, 30],
+        "ns_exponent": [-0.5, 0, 1],
+        "document_context": [0],
+        "window": [2],
     }
     methods = {
         f"`{name}={value}`": partial(train_vectors, **FOR_SESSIONS | {name: value})
