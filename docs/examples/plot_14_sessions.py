@@ -145,8 +145,8 @@ rates = dict(baselines)
 for name, parameters in {
     "defaults": {},
     "learning_rate=.5": {"learning_rate": 0.5},
-    "and negative=15": {"learning_rate": 0.5, "negative": 15},
-    "and ns_exponent=0": {
+    "with negative=15": {"learning_rate": 0.5, "negative": 15},
+    "with ns_exponent=0": {
         "learning_rate": 0.5,
         "negative": 15,
         "ns_exponent": 0,
@@ -177,6 +177,14 @@ axes.grid(axis="x", alpha=0.3)
 plt.show()
 
 # %%
-# The query matters more than everything else: in this shop, the last item says most
-# about the next one, and the average of a session says least, with counts as with
-# vectors. If yours is as quick to move on, use the last items.
+# The query matters most: in this shop, the last item says more about the next one than
+# the whole session does, with counts as with vectors. Then the learning rate matters.
+# Counts are ahead of vectors here, because each item has only six that often follow
+# it, and all of these pairs have been seen. Counts have hardly any parameters and can
+# be updated at once, so try them first.
+#
+# Vectors are worth it where most pairs were never seen. On the films that the users of
+# MovieLens rated one after the other, the last four items and the parameters from
+# above have a hit rate of .16, and counts of .13 (:doc:`/benchmarks/README`).
+#
+# :doc:`/guide/updating` shows what to do when new items arrive every day.
