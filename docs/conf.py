@@ -62,6 +62,8 @@ numpydoc_xref_aliases = {
     "path-like": ":term:`path-like <python:path-like-object>`",
 }
 
+autodoc_typehints = "none"  # the docstrings have the types, with shapes
+
 sphinx_gallery_conf = {
     "examples_dirs": ["examples", "explanations"],
     "gallery_dirs": ["gallery", "how_it_works"],

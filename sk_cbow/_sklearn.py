@@ -1,10 +1,21 @@
 """What this library uses of scikit-learn's private modules, in one place."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 __all__ = ["HasMethods", "Interval", "Range", "StrOptions", "fit_context", "plain"]
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
+    """Decorate a method that validates parameters; unlike scikit-learn's decorator, this one keeps the types."""
+    return _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
 
 
 class Range(Interval):

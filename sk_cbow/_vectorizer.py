@@ -1,10 +1,13 @@
 """The scikit-learn estimator: documents -> document vectors."""
 
+from __future__ import annotations
+
 import os
 import reprlib
 from collections import ChainMap, OrderedDict, UserDict, defaultdict
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -55,6 +58,12 @@ from sk_cbow._vocabulary import (
 from sk_cbow._warnings import warn
 from sk_cbow._word_vectors import WordVectors
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from typing_extensions import Self
+
+    Token = str | int
+
 # Minor versions whose pickles this version reads. If parameters or fitted attributes change, older ones are removed.
 READABLE_VERSIONS = ("0.1.",)
 
@@ -83,6 +92,22 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     _doc_link_module = "sk_cbow"
     _doc_link_template = "https://sk-cbow.readthedocs.io/en/stable/api/{estimator_module}.{estimator_name}.html"
 
+    vocabulary_: dict[Any, int]
+    embeddings_: NDArray[np.float32]
+    context_embeddings_: NDArray[np.float32]
+    target_embeddings_: NDArray[np.float32]
+    token_counts_: NDArray[np.int64]
+    token_weights_: NDArray[np.float32]
+    idf_: NDArray[np.float32]
+    components_: NDArray[np.float32]
+    mean_: NDArray[np.float32]
+    window_: int
+    sample_: float
+    epochs_: int
+    learning_rate_: float
+    loss_curve_: list[float]
+    n_iter_: int
+
     _parameter_constraints: ClassVar[dict] = {
         "vector_size": [Range(Integral, 1, LARGEST_INT, closed="both")],
         "window": [Range(Integral, 1, LARGEST_INT, closed="both"), StrOptions({"auto"})],
@@ -106,7 +131,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         "random_state": ["random_state"],
     }
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters of this vectorizer.
 
         Parameters
@@ -133,7 +158,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return params
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Iterable[Any], y: object = None) -> Self:
         """Learn a vector for every token of the vocabulary.
 
         Parameters
@@ -197,7 +222,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Iterable[Any], y: object = None) -> NDArray[np.float32]:
         """Learn word vectors and return document vectors, reading the documents only once.
 
         Parameters
@@ -229,7 +254,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return fitted._pooling.transform(corpus.chunks(), fitted.embeddings_)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: Iterable[Any], y: object = None) -> Self:
         """Train incrementally with new documents; the first call is the same as `fit`.
 
         A token of these documents gets a vector if it occurs at least `min_count` times in all documents so far, up to
@@ -364,7 +389,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         known = np.empty(0, np.int64) if previous.document_frequency is None else previous.document_frequency
         return document_frequency(corpus, known, previous.vocabulary.dropped_counts, previous.n_documents)
 
-    def transform(self, X):
+    def transform(self, X: Iterable[Any]) -> NDArray[np.float32]:
         """Average the vectors of each document's known tokens; with a `norm`, centre and scale the averages.
 
         The vector of a document depends only on the counts of its tokens.
@@ -411,7 +436,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         chunks = encode_documents(token_lists(X, fitted.analyzer), fitted.vocabulary_)
         return fitted._pooling.transform(chunks, fitted.embeddings_)
 
-    def score(self, X, y=None):
+    def score(self, X: Iterable[Any], y: object = None) -> float:
         """Mean log-likelihood of the tokens of documents under negative sampling, to choose parameters without labels.
 
         For a target with logit z and negative samples with logits z', it is log sigmoid(z) + k E[log sigmoid(-z')] with
@@ -495,7 +520,15 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         config = self._config()._replace(window=getattr(self, "window_", self.window))
         return log_likelihood(chunks, trained_tables(self), self.token_counts_, config)
 
-    def most_similar(self, positive, negative=(), topn=10, *, candidates=None, exclude=()):
+    def most_similar(
+        self,
+        positive: Any,
+        negative: Any = (),
+        topn: int = 10,
+        *,
+        candidates: Iterable[Token] | None = None,
+        exclude: Iterable[Any] = (),
+    ) -> list[Any]:
         """Find the tokens whose vectors have the highest cosine similarity to a query, or to each of several queries.
 
         The query is the mean of the unit vectors of `positive` and the negated unit vectors of `negative`, as in "king"
@@ -571,7 +604,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             index = self._search_index = SearchIndex(fitted.vocabulary_, vectors)
         return most_similar(index, vectors, positive, negative, topn, candidates, exclude)
 
-    def word_vectors(self):
+    def word_vectors(self) -> WordVectors:
         """Return the word vectors as a read-only mapping, which is no estimator.
 
         It can be `init_vectors` of another vectorizer, whereas scikit-learn would clone, and so unfit, a vectorizer.
@@ -598,7 +631,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return WordVectors(fitted.vocabulary_, fitted.embeddings_)
 
     @classmethod
-    def from_vectors(cls, word_vectors, **parameters):
+    def from_vectors(cls, word_vectors: WordVectors, **parameters: Any) -> Self:
         """Make a fitted vectorizer of word vectors, to use them without training.
 
         In a pipeline that is cloned, as in cross-validation, wrap it in `sklearn.frozen.FrozenEstimator`; a clone of
@@ -644,10 +677,10 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 "leave vector_size out"
             )
         vectorizer._validate_params()
-        vars(vectorizer).update(attributes_of_vectors(word_vectors, has_mean=vectorizer.norm is not None))
+        vectorizer.__dict__.update(attributes_of_vectors(word_vectors, has_mean=vectorizer.norm is not None))
         return vectorizer
 
-    def with_vectors(self, vectors):
+    def with_vectors(self, vectors: ArrayLike) -> Self:
         """Return a vectorizer with other vectors for the same tokens, such as vectors reduced by PCA.
 
         Parameters
@@ -688,7 +721,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         changed = others | replaced | {"vector_size": replaced["embeddings_"].shape[1]}
         return with_attributes(type(self), independent(changed))
 
-    def drop(self, tokens):
+    def drop(self, tokens: Token | Iterable[Token]) -> Self:
         """Return a vectorizer without some tokens, such as stop words or discontinued items.
 
         Parameters
@@ -721,7 +754,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """
         fitted = fitted_view(self)
         is_kept = np.ones(len(fitted.vocabulary_), bool)
-        for token in [tokens] if isinstance(tokens, (str, Integral)) else tokens:
+        for token in [tokens] if isinstance(tokens, (str, int, Integral)) else tokens:
             if token not in fitted.vocabulary_:
                 raise KeyError(f"the token {quoted(token)} is not in the vocabulary: leave it out")
             is_kept[fitted.vocabulary_[token]] = False
@@ -1011,30 +1044,30 @@ default=None
 
     def __init__(
         self,
-        vector_size=100,
+        vector_size: int = 100,
         *,
-        window="auto",
-        document_context=0.8,
-        min_count=5,
-        max_vocab=None,
-        sample="auto",
-        negative=5,
-        ns_exponent=0.75,
-        shared_embedding=True,
-        epochs="auto",
-        learning_rate="auto",
-        batch_size="auto",
-        weighting="uniform",
-        remove_components=0,
-        norm=None,
-        analyzer=None,
-        init_vectors=None,
-        freeze_init=False,
-        warm_start=False,
-        callbacks=None,
-        checkpoint=None,
-        random_state=None,
-        verbose=0,
+        window: int | Literal["auto"] = "auto",
+        document_context: float = 0.8,
+        min_count: int = 5,
+        max_vocab: int | None = None,
+        sample: float | Literal["auto"] = "auto",
+        negative: int = 5,
+        ns_exponent: float = 0.75,
+        shared_embedding: bool = True,
+        epochs: int | Literal["auto"] = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        weighting: Literal["uniform", "idf", "sif"] = "uniform",
+        remove_components: int = 0,
+        norm: Literal["l2"] | None = None,
+        analyzer: Literal["word", "char", "char_wb"] | Callable[[Any], Iterable[Token]] | None = None,
+        init_vectors: Any = None,
+        freeze_init: bool = False,
+        warm_start: bool = False,
+        callbacks: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ):
         self.vector_size = vector_size
         self.window = window

@@ -1,12 +1,18 @@
 """Tokens and their vectors, without a vectorizer: what files of vectors contain and what training can start from."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sk_cbow._documents import plain_tokens
 from sk_cbow._files import quoted
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 
 class WordVectors(Mapping):
@@ -48,20 +54,22 @@ class WordVectors(Mapping):
     ['tea', 'milk']
     """
 
-    def __init__(self, tokens, vectors):
+    vectors: NDArray[np.float32]
+
+    def __init__(self, tokens: Iterable[str | int], vectors: ArrayLike) -> None:
         self._rows = _rows_of(list(tokens))
         self.vectors = _read_only(vectors, self._rows)
 
-    def __getitem__(self, token):
+    def __getitem__(self, token: Any) -> NDArray[np.float32]:
         return self.vectors[self._rows[token]]
 
-    def __contains__(self, token):
+    def __contains__(self, token: object) -> bool:
         return token in self._rows
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._rows)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._rows)
 
     def __eq__(self, other):
@@ -69,7 +77,7 @@ class WordVectors(Mapping):
             return NotImplemented
         return list(self) == list(other) and np.array_equal(self.vectors, other.vectors)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self):
         return f"WordVectors(n_tokens={len(self)}, vector_size={self.vectors.shape[1]})"

@@ -8,13 +8,16 @@ once and chooses the vocabulary. If a partition is read again later, it must be 
 Dask is installed with the extra ``dask``.
 """
 
+from __future__ import annotations
+
 import copy
 import pickle
 import reprlib
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from operator import itemgetter
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from weakref import WeakSet
 
 import numpy as np
@@ -46,6 +49,11 @@ try:
     from dask.delayed import Delayed
 except ImportError as error:
     raise ImportError('sk_cbow.dask needs Dask: pip install "sk_cbow[dask]"') from error
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from sk_cbow._vectorizer import Token
 
 PARTITIONS_AT_A_TIME = 16  # one task merges the counts of this many partitions
 # A larger value is divided over several tasks: Dask warns of graphs above 10 MB.
@@ -117,29 +125,29 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
 
     def __init__(
         self,
-        vector_size=100,
+        vector_size: int = 100,
         *,
-        window="auto",
-        document_context=0.8,
-        min_count=5,
-        max_vocab=None,
-        sample="auto",
-        negative=5,
-        ns_exponent=0.75,
-        shared_embedding=True,
-        epochs="auto",
-        learning_rate="auto",
-        batch_size="auto",
-        weighting="uniform",
-        remove_components=0,
-        norm=None,
-        analyzer=None,
-        init_vectors=None,
-        freeze_init=False,
-        warm_start=False,
-        n_parts=4,
-        n_rounds=10,
-        random_state=None,
+        window: int | Literal["auto"] = "auto",
+        document_context: float = 0.8,
+        min_count: int = 5,
+        max_vocab: int | None = None,
+        sample: float | Literal["auto"] = "auto",
+        negative: int = 5,
+        ns_exponent: float = 0.75,
+        shared_embedding: bool = True,
+        epochs: int | Literal["auto"] = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        weighting: Literal["uniform", "idf", "sif"] = "uniform",
+        remove_components: int = 0,
+        norm: Literal["l2"] | None = None,
+        analyzer: Literal["word", "char", "char_wb"] | Callable[[Any], Iterable[Token]] | None = None,
+        init_vectors: Any = None,
+        freeze_init: bool = False,
+        warm_start: bool = False,
+        n_parts: int = 4,
+        n_rounds: int = 10,
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.vector_size = vector_size
         self.window = window
@@ -164,7 +172,7 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
         self.n_rounds = n_rounds
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: object = None) -> Self:
         """Learn a vector for every token of the vocabulary, on the workers of the current client.
 
         Parameters
@@ -193,7 +201,7 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
         """
         return super().fit(X)
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Any, y: object = None) -> Any:
         """Learn word vectors and return lazy document vectors, as ``fit(X).transform(X)``.
 
         Parameters
@@ -210,7 +218,7 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
         """
         return self.fit(X).transform(X)
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Convert documents as `CBOWVectorizer.transform` does, partition by partition.
 
         Parameters
@@ -242,7 +250,7 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
         ]
         return dask.array.concatenate(arrays, allow_unknown_chunksizes=True)
 
-    def score(self, X, y=None):
+    def score(self, X: Any, y: object = None) -> float:
         """Mean log-likelihood of the tokens of documents, as `CBOWVectorizer.score`, partition by partition.
 
         Parameters
@@ -267,7 +275,7 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
         parts = dask.compute(*[_log_likelihood_of_partition(partition, vectorizer) for partition in partitions])
         return tuple(map(sum, zip(*parts, strict=True)))
 
-    def to_local(self):
+    def to_local(self) -> CBOWVectorizer:
         """Return a `CBOWVectorizer` with the same parameters and fitted attributes.
 
         Returns
@@ -281,7 +289,7 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
             **{name: value for name, value in parameters.items() if name not in ("n_parts", "n_rounds")}
         )
         names = vars(fitted).keys() - parameters.keys()
-        vars(vectorizer).update({name: vars(fitted)[name] for name in names})
+        vectorizer.__dict__.update({name: vars(fitted)[name] for name in names})
         if "_sklearn_output_config" in names:
             vectorizer._sklearn_output_config = dict(fitted._sklearn_output_config)
         return vectorizer
@@ -351,15 +359,15 @@ components_, mean_, window_, sample_, epochs_, learning_rate_, loss_curve_, n_it
 
 # Without the wrapper of scikit-learn's `set_output`, which would compute lazy vectors. For local documents,
 # `BaseCBOWVectorizer.transform` has it.
-DaskCBOWVectorizer.transform = DaskCBOWVectorizer.transform.__wrapped__
-DaskCBOWVectorizer.fit_transform = DaskCBOWVectorizer.fit_transform.__wrapped__
+DaskCBOWVectorizer.transform = DaskCBOWVectorizer.transform.__wrapped__  # type: ignore
+DaskCBOWVectorizer.fit_transform = DaskCBOWVectorizer.fit_transform.__wrapped__  # type: ignore
 
 
 class DistributedCorpus(NamedTuple):
     """Like `sk_cbow._vocabulary.Corpus`, with documents on the workers."""
 
     vocabulary: Vocabulary
-    submit: "Submit"
+    submit: Submit
     parts: list  # of futures of `Corpus`
     n_documents: int
     n_occurrences: int

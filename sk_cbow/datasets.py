@@ -1,20 +1,26 @@
 """A corpus that is installed with this library: the docstrings of the packages that it needs."""
 
+from __future__ import annotations
+
 import importlib
 import inspect
 import pkgutil
 import re
 import warnings
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PACKAGES = ("numpy", "scipy", "sklearn", "keras")
 NOT_PUBLIC = re.compile(r"\.(_.*|conftest|distutils|f2py|src|testing|tests)$")
 MIN_LENGTH = 200  # characters; shorter docstrings are mostly references to others
 
 
-def load_docstrings():
+def load_docstrings() -> tuple[list[str], NDArray[np.str_]]:
     """Read the docstrings of numpy, scipy, scikit-learn and keras, about a million words, with their subpackages.
 
     The examples use this corpus, because every machine has it that has this library: it needs no download. It depends
@@ -41,7 +47,7 @@ def load_docstrings():
     >>> "scipy.stats" in subpackages
     True
     """
-    subpackage_of = {}
+    subpackage_of: dict[str, str] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of deprecated modules and names
         for module in _public_modules():

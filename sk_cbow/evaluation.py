@@ -4,17 +4,24 @@
 ``KeyedVectors.evaluate_word_analogies`` read.
 """
 
+from __future__ import annotations
+
 import itertools
 import math
 from numbers import Integral
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from sk_cbow._files import text_lines
 from sk_cbow._similarity import shown, to_unit_length
-from sk_cbow._word_vectors import as_word_vectors
+from sk_cbow._word_vectors import WordVectors, as_word_vectors
+
+if TYPE_CHECKING:
+    import os
+
+    from sk_cbow._vectorizer import BaseCBOWVectorizer
 
 COSINES_AT_A_TIME = 2**24
 
@@ -22,8 +29,8 @@ COSINES_AT_A_TIME = 2**24
 class SimilarityScore(NamedTuple):
     """What `similarity_score` returns."""
 
-    pearson: object  # scipy's result, with `statistic` and `pvalue`
-    spearman: object
+    pearson: Any  # scipy's result, with `statistic` and `pvalue`
+    spearman: Any
     oov_ratio: float  # percentage of the pairs
 
 
@@ -31,12 +38,18 @@ class AnalogyScore(NamedTuple):
     """What `analogy_score` returns."""
 
     accuracy: float  # fraction of the questions, 0..1
-    sections: list  # of dicts: "section", its name, and "correct" and "incorrect", lists of questions
+    sections: list[dict[str, Any]]  # of dicts: "section", its name, and "correct" and "incorrect", lists of questions
 
 
 def similarity_score(
-    vectorizer, path, *, delimiter=None, restrict_vocab=300_000, case_insensitive=True, dummy4unknown=False
-):
+    vectorizer: BaseCBOWVectorizer | WordVectors,
+    path: str | os.PathLike[str],
+    *,
+    delimiter: str | None = None,
+    restrict_vocab: int | None = 300_000,
+    case_insensitive: bool = True,
+    dummy4unknown: bool = False,
+) -> SimilarityScore:
     """Correlate cosine similarity with human judgements of word similarity.
 
     The result is that of gensim's ``KeyedVectors.evaluate_word_pairs`` with the same vectors.
@@ -128,7 +141,14 @@ def similarity_score(
     return SimilarityScore(stats.pearsonr(human, cosines), stats.spearmanr(human, cosines), 100 * n_unknown / n_pairs)
 
 
-def analogy_score(vectorizer, path, *, restrict_vocab=300_000, case_insensitive=True, dummy4unknown=False):
+def analogy_score(
+    vectorizer: BaseCBOWVectorizer | WordVectors,
+    path: str | os.PathLike[str],
+    *,
+    restrict_vocab: int | None = 300_000,
+    case_insensitive: bool = True,
+    dummy4unknown: bool = False,
+) -> AnalogyScore:
     """Answer questions of the kind "Athens is to Greece as Oslo is to ...?".
 
     With unit vectors a, b and c of the first three words, the answer is the word with the highest cosine similarity to

@@ -4,8 +4,11 @@ The id of a token is its row in `embeddings_` plus one; 0 is padding. All models
 own layers, so that they load from ``.keras`` files without this library. Keras is imported when a function needs it.
 """
 
+from __future__ import annotations
+
 from numbers import Integral
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,20 +17,29 @@ from sk_cbow._files import atomic_write
 from sk_cbow._fitted import fitted_view, trained_tables
 from sk_cbow._training.automatic import default_window
 from sk_cbow._vocabulary import encode_documents
-from sk_cbow._word_vectors import as_word_vectors
+from sk_cbow._word_vectors import WordVectors, as_word_vectors
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Sequence
+
+    import keras
+    from numpy.typing import NDArray
+
+    from sk_cbow._vectorizer import BaseCBOWVectorizer
 
 
 def cbow_model(
-    vectorizer=None,
+    vectorizer: BaseCBOWVectorizer | None = None,
     *,
-    n_tokens=None,
-    vector_size=None,
-    window=None,
-    negative=None,
-    document_context=0,
-    shared_embedding=True,
-    weights=None,
-):
+    n_tokens: int | None = None,
+    vector_size: int | None = None,
+    window: int | None = None,
+    negative: int | None = None,
+    document_context: float = 0,
+    shared_embedding: bool = True,
+    weights: Sequence[Any] | None = None,
+) -> keras.Model:
     """Build the textbook model of CBOW with negative sampling, which takes a batch of examples [1]_.
 
     The inputs are integers: ``word_index`` (batch, 1), the target; ``context`` (batch, 2 * window), the words around
@@ -123,7 +135,7 @@ def cbow_model(
     return textbook_model(layers, window=window, negative=negative, document_context=document_context)
 
 
-def embedding_layer(vectorizer, trainable=False):
+def embedding_layer(vectorizer: BaseCBOWVectorizer | WordVectors, trainable: bool = False) -> keras.layers.Embedding:
     """Make a Keras ``Embedding`` layer with the word vectors, whose inputs are ids from `encode`.
 
     Parameters
@@ -170,7 +182,7 @@ def embedding_layer(vectorizer, trainable=False):
     return layer
 
 
-def encode(vectorizer, documents, max_length):
+def encode(vectorizer: BaseCBOWVectorizer, documents: Iterable[Any], max_length: int) -> NDArray[np.int32]:
     """Encode documents as padded ids of their known tokens.
 
     Parameters
@@ -229,7 +241,7 @@ def encode(vectorizer, documents, max_length):
     return np.concatenate(batches)
 
 
-def document_model(vectorizer):
+def document_model(vectorizer: BaseCBOWVectorizer) -> keras.Model:
     """Build a Keras model that computes the document vectors of `CBOWVectorizer.transform` from token ids.
 
     Parameters
@@ -289,7 +301,7 @@ def document_model(vectorizer):
     return keras.Model(ids, vectors, name="document")
 
 
-def save_projector(vectorizer, folder):
+def save_projector(vectorizer: BaseCBOWVectorizer | WordVectors, folder: str | os.PathLike[str]) -> None:
     """Write the word vectors to files for TensorBoard's embedding projector.
 
     Parameters

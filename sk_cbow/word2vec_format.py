@@ -9,13 +9,17 @@ text files, some tokens of GloVe contain spaces.
 keeps in memory only the tokens and vectors read so far, a mebibyte, one row, and what decompression needs.
 """
 
+from __future__ import annotations
+
 import io
 import itertools
 import os
 import re
 import sys
 from array import array
+from collections.abc import Callable
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,6 +34,9 @@ from sk_cbow._files import (
 )
 from sk_cbow._word_vectors import WordVectors, as_word_vectors, rows_not_finite
 
+if TYPE_CHECKING:
+    from sk_cbow._vectorizer import BaseCBOWVectorizer
+
 BYTES_AT_A_TIME = 2**20
 # Limits of both `save` and `load`, which bound the memory that reading a damaged file takes.
 MAX_TOKEN_BYTES = 2**20
@@ -43,7 +50,7 @@ TOKEN_OF_LINE = re.compile(rb"^[^ \n]* ", re.MULTILINE)
 CONTROL_CHARACTERS = re.compile(rb"[^\t\n\v\f\r -~\x80-\xff]")
 
 
-def save(vectorizer, path, binary=False):
+def save(vectorizer: BaseCBOWVectorizer | WordVectors, path: str | os.PathLike[str], binary: bool = False) -> None:
     """Write the word vectors of a fitted vectorizer to a word2vec file.
 
     gensim's ``KeyedVectors.load_word2vec_format`` and many other tools read it. The format has no counts and weights of
@@ -98,7 +105,13 @@ def save(vectorizer, path, binary=False):
             file.write(row)
 
 
-def load(path, binary=None, *, limit=None, token_type=str):
+def load(
+    path: str | os.PathLike[str],
+    binary: bool | None = None,
+    *,
+    limit: int | None = None,
+    token_type: Callable[[str], str | int] = str,
+) -> WordVectors:
     """Read word vectors of this or another library.
 
     They can be the `init_vectors` of a `CBOWVectorizer`. `CBOWVectorizer.from_vectors` makes a vectorizer of them that

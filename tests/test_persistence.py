@@ -389,8 +389,9 @@ def test_an_invalid_version_is_an_error(version, fitted):
 
 
 def test_this_version_reads_its_own_pickles(fitted):
+    fitted.most_similar("tea")
     read = pickle.loads(pickle.dumps(fitted))
-    assert vars(read).keys() == vars(fitted).keys() == vars(copy.deepcopy(fitted)).keys()
+    assert vars(read).keys() == vars(fitted).keys() - {"_search_index"} == vars(copy.deepcopy(fitted)).keys()
 
 
 def test_threads_may_transform_at_the_same_time(to_save, two_topics):

@@ -92,7 +92,7 @@ def print_documents(texts, n_rounds):
     on_lists = CBOWVectorizer.from_vectors(cbow.word_vectors())
     gensim = KeyedVectors(cbow.vector_size)
     gensim.add_vectors(list(cbow.vocabulary_), cbow.embeddings_)
-    few = texts[:N_QUERIES]
+    few = [text for text in texts if analyze(text)][:N_QUERIES]  # gensim cannot average no tokens
     lists = list(map(analyze, few))
     n_tokens = statistics.median(map(len, lists))
     print(f"\n{len(texts)} documents; the median of the first {len(few)} has {n_tokens:.0f} tokens\n")

@@ -91,7 +91,7 @@ def n_shards_of(n_tiles):
     return min(n_tiles, cpu_count())
 
 
-_programs = {}
+_programs: dict = {}
 
 
 def compiled(function, *arguments, jit_compile=False, **options):
