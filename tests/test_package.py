@@ -31,6 +31,17 @@ def test_the_example_of_the_readme_works(capsys):
     assert capsys.readouterr().out.startswith("dictionary: ")
 
 
+def test_the_distribution_for_serving_has_the_same_dependencies_but_keras_and_tensorflow():
+    def dependencies(path):
+        (block,) = re.findall(r"^dependencies = \[\n(.*?)^\]", path.read_text(), re.S | re.M)
+        return set(re.findall(r'^ +"(.+?)"', block, re.M))
+
+    root = README.parent
+    left_out = dependencies(root / "pyproject.toml") - dependencies(root / "serving/pyproject.toml")
+    assert {re.match(r"\w+", name)[0] for name in left_out} == {"keras", "tensorflow"}
+    assert dependencies(root / "serving/pyproject.toml") < dependencies(root / "pyproject.toml")
+
+
 PUBLIC = [
     CBOWVectorizer,
     WordVectors,
