@@ -11,11 +11,11 @@ vectorizer = CBOWVectorizer.from_vectors(word_vectors, analyzer="word")
 vectorizer = pickle.loads(pickle.dumps(vectorizer))
 assert vectorizer.transform(["Tea and milk", "unknown"]).tolist() == [[1, 0.5], [0, 0]]
 assert vectorizer.most_similar("tea", topn=1)[0][0] == "milk"
+refusal = ""
 try:
     vectorizer.fit(["tea and milk"] * 10)
 except ImportError as error:
-    assert str(error).endswith("pip install tensorflow"), error
-else:
-    raise AssertionError("fit works without TensorFlow")
+    refusal = str(error)
+assert refusal.endswith("pip install tensorflow"), refusal
 assert vectorizer.transform(["tea"]).tolist() == [[1, 0]]
 print("serves without TensorFlow")
