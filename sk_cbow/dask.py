@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
     from sk_cbow._vectorizer import Token
 
+__all__ = ["DaskCBOWVectorizer"]
+
 PARTITIONS_AT_A_TIME = 16  # one task merges the counts of this many partitions
 # A larger value is divided over several tasks: Dask warns of graphs above 10 MB.
 BYTES_PER_TASK = 2**22

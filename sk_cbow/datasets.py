@@ -15,6 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+__all__ = ["load_docstrings"]
+
 PACKAGES = ("numpy", "scipy", "sklearn", "keras")
 NOT_PUBLIC = re.compile(r"\.(_.*|conftest|distutils|f2py|src|testing|tests)$")
 MIN_LENGTH = 200  # characters; shorter docstrings are mostly references to others

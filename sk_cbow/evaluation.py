@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from sk_cbow._vectorizer import BaseCBOWVectorizer
 
+__all__ = ["AnalogyScore", "SimilarityScore", "analogy_score", "similarity_score"]
+
 COSINES_AT_A_TIME = 2**24
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from sk_cbow._vectorizer import BaseCBOWVectorizer
 
+__all__ = ["cbow_model", "document_model", "embedding_layer", "encode", "save_projector"]
+
 
 def cbow_model(
     vectorizer: BaseCBOWVectorizer | None = None,

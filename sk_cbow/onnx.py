@@ -78,6 +78,8 @@ try:
 except ImportError as error:
     raise ImportError('sk_cbow.onnx needs skl2onnx: pip install "sk_cbow[onnx]"') from error
 
+__all__ = []  # importing this module registers the converter
+
 WHITE_SPACE = "".join(filter(str.isspace, map(chr, range(sys.maxunicode + 1))))  # as in str.split
 
 

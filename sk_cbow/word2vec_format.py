@@ -37,6 +37,8 @@ from sk_cbow._word_vectors import WordVectors, as_word_vectors, rows_not_finite
 if TYPE_CHECKING:
     from sk_cbow._vectorizer import BaseCBOWVectorizer
 
+__all__ = ["load", "save"]
+
 BYTES_AT_A_TIME = 2**20
 # Limits of both `save` and `load`, which bound the memory that reading a damaged file takes.
 MAX_TOKEN_BYTES = 2**20

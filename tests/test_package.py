@@ -1,6 +1,8 @@
 import ast
+import importlib
 import inspect
 import pickle
+import pkgutil
 import re
 import subprocess
 import sys
@@ -17,7 +19,18 @@ EXAMPLES = sorted((README.parent / "docs").glob("e*/*.py"))  # examples and expl
 
 
 def test_public_names():
+    """Everything else is private, and may change in every version."""
     assert sk_cbow.__all__ == ["CBOWVectorizer", "WordVectors", "__version__"]
+    modules = {module.name for module in pkgutil.iter_modules(sk_cbow.__path__) if module.name[0] != "_"}
+    names = {name: importlib.import_module(f"sk_cbow.{name}").__all__ for name in modules}
+    assert names == {
+        "dask": ["DaskCBOWVectorizer"],
+        "datasets": ["load_docstrings"],
+        "evaluation": ["AnalogyScore", "SimilarityScore", "analogy_score", "similarity_score"],
+        "keras": ["cbow_model", "document_model", "embedding_layer", "encode", "save_projector"],
+        "onnx": [],
+        "word2vec_format": ["load", "save"],
+    }
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+)?", sk_cbow.__version__)
 
 
