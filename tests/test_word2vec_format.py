@@ -582,3 +582,14 @@ def test_loading_needs_little_more_memory_than_what_is_loaded(tmp_path):
         tracemalloc.stop()
     assert len(loaded) == 40_000
     assert peak - kept < 2 * 2**20
+
+
+@pytest.mark.parametrize("suffix", ["txt", "bin"])
+def test_files_of_version_0_1_are_read_and_written_alike(tmp_path, suffix):
+    path = Path(__file__).parent / "data" / f"vectors-0.1.{suffix}"
+    loaded = word2vec_format.load(path)
+    assert list(loaded) == ["tea", "茶", "new_york", "7"]
+    expected = [[1, 0.5, -2.25], [1e-10, 3, 0], [0, -1, 1 / 3], [5, 6, 7]]
+    np.testing.assert_array_equal(loaded.vectors, np.array(expected, np.float32))
+    word2vec_format.save(loaded, tmp_path / "vectors", binary=suffix == "bin")
+    assert (tmp_path / "vectors").read_bytes() == path.read_bytes()
