@@ -330,7 +330,7 @@ def test_tokens_of_sentences_become_one_document_or_each_sentence_a_document():
     ("token", "remedy"),
     [
         *[(value, r"drop it$") for value, _ in MISSING],
-        (np.datetime64("NaT"), r"drop it$"),
+        (np.datetime64("NaT", "D"), r"drop it$"),
         (pa.scalar(None, pa.string()), r"drop it$"),
         (1.5, r"round it, bin it or drop it$"),
         (np.float32(1.5), r"round it, bin it or drop it$"),
