@@ -27,7 +27,7 @@ COUNTS = {"token_counts_": ("n_tokens",)}
 SHAPES = VECTORS | WEIGHTS | COUNTS
 CHOSEN = {f"{name}_": name for name in AUTOMATIC}  # fitted attribute -> the parameter that may be "auto"
 FITTED_ATTRIBUTES = {*VECTORS, *WEIGHTS, *COUNTS, *CHOSEN, "vocabulary_", "loss_curve_", "n_iter_", "_training_state"}
-FITTED_ATTRIBUTES |= {"_search_index"}  # of `most_similar`, made of the others when it is first needed
+FITTED_ATTRIBUTES.add("_search_index")  # of `most_similar`, made of the others when it is first needed
 NEEDED_BY_TRANSFORM = {"vocabulary_", "embeddings_", "token_weights_", "components_"}
 NEEDED_BY_PARTIAL_FIT = {"token_counts_", "loss_curve_", "n_iter_"}
 TRAINING_STATE_KEYS = {"dropped_counts", "accumulators", "rng_state", "n_documents", "document_frequency"}

@@ -51,11 +51,13 @@ class SearchIndex:
         is_same = self.vocabulary is vocabulary and self._vectors() is vectors
         return is_same and len(self.tokens) == len(vocabulary)
 
-    def cosines(self, queries, pool=None):
+    def cosines(self, vectors, queries, pool=None):
         """Compute the cosine similarities of queries to all tokens, or to those of some rows.
 
         Parameters
         ----------
+        vectors : ndarray of shape (n_tokens, vector_size)
+            Those of the index.
         queries : ndarray of shape (n_queries, vector_size), float64
             Of unit length.
         pool : ndarray of shape (n_candidates,), optional
@@ -65,7 +67,7 @@ class SearchIndex:
         -------
         cosines : ndarray of shape (n_queries, n_tokens) or (n_queries, n_candidates)
         """
-        vectors, inverse_lengths = self._vectors(), self.inverse_lengths
+        inverse_lengths = self.inverse_lengths
         queries = np.ldexp(queries, -self.exponent).astype(vectors.dtype)
         if pool is None:
             products = queries @ vectors.T
@@ -136,7 +138,7 @@ def most_similar(index, vectors, positive, negative, topn, candidates, exclude):
     queries = np.array(queries, float).reshape(-1, vectors.shape[1])
     step = max(1, COSINES_AT_A_TIME // len(vectors))
     for start in range(0, len(queries), step):
-        cosines_of_queries = index.cosines(queries[start : start + step], pool)
+        cosines_of_queries = index.cosines(vectors, queries[start : start + step], pool)
         for cosines, rows in zip(cosines_of_queries, rows_to_skip[start:], strict=False):
             cosines[rows if pool is None else np.isin(pool, rows)] = -np.inf
             best = _highest(cosines, topn)
@@ -191,7 +193,7 @@ def _query(positive, negative, vocabulary, vectors):
 
 
 def _unit(vector):
-    """Scale a vector, float64, to unit length; a zero vector stays zero."""
+    """Do for one vector, float64, what `to_unit_length` does, in half the time, which counts in a small vocabulary."""
     vector = _scaled(vector)
     return vector / max(math.sqrt(vector @ vector), SMALLEST_FLOAT)
 

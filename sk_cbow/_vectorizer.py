@@ -598,7 +598,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """
         attributes = vars(self)  # of one fit, because `fit` replaces them at once
         index, vectors = attributes.get("_search_index"), attributes.get("embeddings_")
-        if index is None or not index.is_of(attributes["vocabulary_"], vectors):
+        if index is None or not index.is_of(attributes.get("vocabulary_"), vectors):
             fitted = fitted_view(self)
             vectors = fitted.embeddings_
             index = self._search_index = SearchIndex(fitted.vocabulary_, vectors)

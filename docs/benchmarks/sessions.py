@@ -49,13 +49,11 @@ class Shop:
     def __init__(self, rng, n_items=N_ITEMS):
         self.rng = rng
         self.category = rng.integers(N_CATEGORIES, size=n_items)
-        popularity = rng.permutation(1 / np.arange(10, n_items + 10) ** 0.8)
-        self.popularity = popularity
-        members = [np.flatnonzero(self.category == category) for category in range(N_CATEGORIES)]
-        self.members = members
+        self.popularity = rng.permutation(1 / np.arange(10, n_items + 10) ** 0.8)
+        self.members = [np.flatnonzero(self.category == category) for category in range(N_CATEGORIES)]
         self.successors = np.array(
             [
-                [*self.draw(members[category], 6), *self.draw(np.arange(n_items), N_SUCCESSORS - 6)]
+                [*self.draw(self.members[category], 6), *self.draw(np.arange(n_items), N_SUCCESSORS - 6)]
                 for category in self.category
             ]
         )
@@ -93,18 +91,21 @@ def main():
     parser.add_argument("--movielens", help="a Parquet file with the columns user_id, movie_id and timestamp")
     parser.add_argument("--only", choices=["next", "parameters", "updates", "change"])
     arguments = parser.parse_args()
-    if arguments.movielens:
-        draws = [films(arguments.movielens, seed) for seed in range(3)]
-    else:
-        draws = [split(Shop(np.random.default_rng(seed)).sessions(45_000), seed) for seed in range(3)]
     if arguments.only in (None, "next"):
-        print_next_item(draws)
+        print_next_item(drawn(arguments.movielens))
     if arguments.only in (None, "parameters"):
-        print_parameters(draws)
+        print_parameters(drawn(arguments.movielens))
     if not arguments.movielens and arguments.only in (None, "updates"):
         print_updates()
     if not arguments.movielens and arguments.only in (None, "change"):
         print_change()
+
+
+def drawn(movielens):
+    """Sessions of films or of the shop, drawn and split by three seeds."""
+    if movielens:
+        return [films(movielens, seed) for seed in range(3)]
+    return [split(Shop(np.random.default_rng(seed)).sessions(45_000), seed) for seed in range(3)]
 
 
 def films(path, seed):
@@ -123,8 +124,8 @@ def split(sessions, seed):
     return [sessions[position] for position in order[n_test:]], [s[:-1] for s in test], [s[-1] for s in test]
 
 
-def hit_rate(recommended, targets):
-    return np.mean([target in items for items, target in zip(recommended, targets, strict=True)])
+def hits_of(recommended, targets):
+    return np.array([target in items for items, target in zip(recommended, targets, strict=True)])
 
 
 def by_scores(scores, items, before):
@@ -233,7 +234,7 @@ def print_methods(title, methods, draws):
             start = time.perf_counter()
             recommend = train_method(train, seed)
             seconds.append(time.perf_counter() - start)
-            rates.append([hit_rate(recommend(before, n_last), targets) for n_last in KINDS.values()])
+            rates.append([hits_of(recommend(before, n_last), targets).mean() for n_last in KINDS.values()])
         columns = zip(*rates, strict=True)
         cells = " | ".join(f"{statistics.mean(column):.3f} ±{statistics.stdev(column):.3f}" for column in columns)
         print(f"| {name} | {cells} | {statistics.mean(seconds):.0f} |", flush=True)
@@ -267,12 +268,7 @@ def days(update, seed):
         cosines = cosines_of(*([vectors[item] for item in common] for vectors in (before, after)))
         tomorrow = shop.sessions(6000, opens <= day + 1)
         targets = [session[-1] for session in tomorrow]
-        hits = np.array(
-            [
-                target in items
-                for target, items in zip(targets, nearest(vectorizer, [s[:-1] for s in tomorrow], 1), strict=True)
-            ]
-        )
+        hits = hits_of(nearest(vectorizer, [session[:-1] for session in tomorrow], 1), targets)
         is_new = np.isin(opens[targets], [day - 1, day]) & (opens[targets] > 0)
         yield hits.mean(), hits[is_new].mean(), cosines.mean(), seconds
         today = tomorrow
