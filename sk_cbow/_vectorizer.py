@@ -790,7 +790,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             if (packed := state.pop("_packed_vocabulary", None)) is not None:
                 check_packed("vocabulary_", packed)
                 state["vocabulary_"] = unpack_vocabulary(packed)
-            state = {"norm": None} | checked(unpack_training_state(state))  # which pickles of 0.1 did not have at first
+            state = checked(unpack_training_state(state))
             missing = set(self._get_param_names()) - state.keys()
             require(not missing, f"{', '.join(sorted(missing))} is missing")
             ours = [cls for cls in type(self).__mro__ if cls.__module__.partition(".")[0] == "sk_cbow"]

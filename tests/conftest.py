@@ -37,6 +37,11 @@ def fitted(two_topics, small):
 
 
 @pytest.fixture(scope="session")
+def gensim_models():
+    return pytest.importorskip("gensim.models", reason="gensim has no wheels for this version of Python")
+
+
+@pytest.fixture(scope="session")
 def in_a_fresh_process():
     """A function of code, arguments and environment variables: returns what the code prints in a new interpreter."""
 

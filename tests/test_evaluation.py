@@ -3,7 +3,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from gensim.models import KeyedVectors
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
@@ -25,8 +24,8 @@ def vectorizer():
 
 
 @pytest.fixture(scope="module")
-def keyed_vectors(vectorizer):
-    reference = KeyedVectors(6)
+def keyed_vectors(vectorizer, gensim_models):
+    reference = gensim_models.KeyedVectors(6)
     reference.add_vectors(WORDS, vectorizer.embeddings_)
     return reference
 

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from gensim.models import KeyedVectors, Word2Vec
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -36,10 +35,10 @@ def given(tokens, vector_size=8):
 
 
 @pytest.mark.parametrize("kind", ["dict", "KeyedVectors"])
-def test_training_starts_from_pretrained_vectors(quick, kind):
+def test_training_starts_from_pretrained_vectors(quick, kind, request):
     vectors = given(["tea", "road", "unheard"])
     if kind == "KeyedVectors":
-        keyed_vectors = KeyedVectors(8)
+        keyed_vectors = request.getfixturevalue("gensim_models").KeyedVectors(8)
         keyed_vectors.add_vectors(list(vectors), list(vectors.values()))
     options = {**quick, "learning_rate": 1e-6, "init_vectors": vectors if kind == "dict" else keyed_vectors}
     vectorizer = CBOWVectorizer(**options).fit(FIRST)
@@ -102,9 +101,9 @@ def test_documents_of_huge_vectors_are_finite(quick):
     assert np.abs(vectorizer.transform(FIRST)).max() > 1e13
 
 
-def test_vectors_may_come_from_a_vectorizer_or_a_gensim_model(quick):
+def test_vectors_may_come_from_a_vectorizer_or_a_gensim_model(quick, gensim_models):
     word_vectors = CBOWVectorizer(**quick).fit(FIRST).word_vectors()
-    model = Word2Vec(FIRST, vector_size=8, min_count=1, epochs=1)
+    model = gensim_models.Word2Vec(FIRST, vector_size=8, min_count=1, epochs=1)
     for init_vectors, vectors in ((word_vectors, word_vectors), (model, model.wv)):
         vectorizer = CBOWVectorizer(**quick, init_vectors=init_vectors, freeze_init=True).fit(FIRST)
         for token, row in vectorizer.vocabulary_.items():
@@ -124,8 +123,8 @@ def test_an_estimator_as_init_vectors_is_an_error_because_clones_are_not_fitted(
             CBOWVectorizer(**quick, init_vectors=init_vectors).fit(FIRST)
 
 
-def test_a_warning_says_that_init_vectors_match_no_token(quick):
-    keyed_vectors = KeyedVectors(8)
+def test_a_warning_says_that_init_vectors_match_no_token(quick, gensim_models):
+    keyed_vectors = gensim_models.KeyedVectors(8)
     keyed_vectors.add_vectors(["Road", "Tea"], np.ones((2, 8)))
 
     class OnlyLookUp:

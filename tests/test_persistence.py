@@ -1,31 +1,9 @@
-"""Saving and loading, in other processes, versions and threads.
-
-`data/fit-0.1.pickle` was made by version 0.1, in the folder of the repository::
-
-    import pickle
-
-    import numpy as np
-
-    from sk_cbow import CBOWVectorizer
-
-    words = [["tea", "milk", "cup", "sugar", "spoon", 7], ["car", "road", "wheel", "brake", "fuel", "lane"]]
-    rng = np.random.default_rng(0)
-    documents = [rng.permutation(np.array(words[number % 2], object)).tolist() for number in range(100)]
-    documents.append(["rare", "tea"])
-    vectorizer = CBOWVectorizer(
-        vector_size=4, window=3, sample=0, epochs=10, weighting="idf", remove_components=1, random_state=0
-    )
-    vectorizer.fit(documents)
-    with open("tests/data/fit-0.1.pickle", "wb") as file:
-        pickle.dump(vectorizer, file, protocol=4)
-    print(vectorizer.transform([["tea", "milk", 7], ["road", "car", "?", "car"]]).tolist())
-"""
+"""Saving and loading, in other processes, versions and threads."""
 
 import collections
 import copy
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cloudpickle
 import joblib
@@ -171,30 +149,6 @@ def test_a_pickle_of_another_minor_version_is_an_error(version, fitted, monkeypa
 def test_a_state_without_a_version_is_an_error():
     with pytest.raises(ValueError, match=r"saved by sk_cbow before 0\.1, which .* cannot read: load it with"):
         CBOWVectorizer().__setstate__({"vector_size": 100})
-
-
-@pytest.mark.skipif(
-    np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="NumPy 1 cannot read arrays pickled by NumPy 2"
-)
-def test_a_pickle_of_version_0_1_is_read():
-    vectorizer = pickle.loads((Path(__file__).parent / "data" / "fit-0.1.pickle").read_bytes())
-    saved = {"vector_size": 4, "window": 3, "epochs": 10, "weighting": "idf", "remove_components": 1, "min_count": 5}
-    assert (saved | {"norm": None}).items() <= vectorizer.get_params().items()  # it was saved before there was a norm
-    tokens = ["tea", "sugar", "cup", 7, "spoon", "milk", "fuel", "lane", "road", "wheel", "car", "brake"]
-    assert list(vectorizer.vocabulary_) == tokens
-    assert vectorizer.token_counts_.tolist() == [51] + [50] * 11
-    expected = [
-        [-0.040229201316833496, 0.017095506191253662, 0.016698479652404785, 0.03289751708507538],
-        [0.03623113036155701, -0.01078122854232788, -0.022518515586853027, 0.0026335790753364563],
-    ]
-    documents = [["tea", "milk", 7], ["road", "car", "?", "car"]]
-    np.testing.assert_allclose(vectorizer.transform(documents), expected, atol=1e-6)
-    assert vectorizer.most_similar(7, topn=1) == [("tea", pytest.approx(0.99913, abs=1e-5))]
-
-    vectorizer.partial_fit([["tea", "rare"]] * 4)  # the fifth was in the documents of the pickled fit
-    assert list(vectorizer.vocabulary_) == [*tokens, "rare"]
-    assert vectorizer.token_counts_.tolist() == [55] + [50] * 11 + [5]
-    assert vectorizer.n_iter_ == len(vectorizer.loss_curve_) == 20
 
 
 def damaged(**changes):

@@ -11,7 +11,6 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn
-from gensim.models import FastText, Word2Vec
 from keras.callbacks import EarlyStopping, History
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -333,10 +332,10 @@ class Words:
         return text.split()
 
 
-def values_of_parameters(folder, sentences):
+def values_of_parameters(folder, sentences, gensim_models):
     """Each documented form of a parameter's value, with which a clone could differ."""
     vectors = {"tea": np.ones(8), "road": np.arange(8.0)}
-    word2vec = Word2Vec(sentences, vector_size=8, min_count=1, epochs=1)
+    word2vec = gensim_models.Word2Vec(sentences, vector_size=8, min_count=1, epochs=1)
     word_vectors = WordVectors(vectors, list(vectors.values()))
     word2vec_format.save(word_vectors, folder / "vectors.txt")
     return {
@@ -349,7 +348,7 @@ def values_of_parameters(folder, sentences):
             CBOWVectorizer.from_vectors(word_vectors).word_vectors(),
             word2vec,
             word2vec.wv,
-            FastText(sentences, vector_size=8, min_count=1, epochs=1),
+            gensim_models.FastText(sentences, vector_size=8, min_count=1, epochs=1),
             Words(vectors),
             None,
         ],
@@ -369,10 +368,12 @@ def values_of_parameters(folder, sentences):
 
 
 @pytest.mark.slow
-def test_every_form_of_a_parameter_gives_the_same_result_in_clones_searches_and_pickles(two_topics, small, tmp_path):
+def test_every_form_of_a_parameter_gives_the_same_result_in_clones_searches_and_pickles(
+    two_topics, small, tmp_path, gensim_models
+):
     texts = [" ".join(tokens) for tokens in two_topics[0][:50]]
     base = CBOWVectorizer(**{**small, "analyzer": str.split})
-    values = values_of_parameters(tmp_path, two_topics[0][:50])
+    values = values_of_parameters(tmp_path, two_topics[0][:50], gensim_models)
     grid = [{name: [value]} for name, forms in values.items() for value in forms]
     expected = []
     for ((name, (value,)),) in map(dict.items, grid):

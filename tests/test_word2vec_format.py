@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gensim.models import KeyedVectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,17 +83,17 @@ def test_other_names_are_for_both(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_gensim_reads_what_we_write(tmp_path, name):
+def test_gensim_reads_what_we_write(tmp_path, name, gensim_models):
     vectorizer = vectorizer_of(TOKENS)
     word2vec_format.save(vectorizer, tmp_path / name, binary="bin" in name)
-    theirs = KeyedVectors.load_word2vec_format(str(tmp_path / name), binary="bin" in name)
+    theirs = gensim_models.KeyedVectors.load_word2vec_format(str(tmp_path / name), binary="bin" in name)
     assert theirs.index_to_key == TOKENS
     np.testing.assert_array_equal(theirs.vectors, vectorizer.vectors)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_we_read_what_gensim_writes(tmp_path, name):
-    theirs = KeyedVectors(5)
+def test_we_read_what_gensim_writes(tmp_path, name, gensim_models):
+    theirs = gensim_models.KeyedVectors(5)
     theirs.add_vectors(TOKENS, vectorizer_of(TOKENS).vectors)
     theirs.save_word2vec_format(str(tmp_path / name), binary="bin" in name)
     ours = word2vec_format.load(tmp_path / name)
@@ -236,8 +235,8 @@ def test_vectors_of_glove_as_they_are_distributed(tmp_path):
         word2vec_format.load(path)
 
 
-def test_files_that_gensim_saves_as_pickles_are_named(tmp_path):
-    theirs = KeyedVectors(5)
+def test_files_that_gensim_saves_as_pickles_are_named(tmp_path, gensim_models):
+    theirs = gensim_models.KeyedVectors(5)
     theirs.add_vectors(TOKENS, vectorizer_of(TOKENS).vectors)
     theirs.save(str(tmp_path / "vectors.bin"))
     with pytest.raises(ValueError, match=r"vectors.bin is a pickle, .* save_word2vec_format"):
@@ -582,14 +581,3 @@ def test_loading_needs_little_more_memory_than_what_is_loaded(tmp_path):
         tracemalloc.stop()
     assert len(loaded) == 40_000
     assert peak - kept < 2 * 2**20
-
-
-@pytest.mark.parametrize("suffix", ["txt", "bin"])
-def test_files_of_version_0_1_are_read_and_written_alike(tmp_path, suffix):
-    path = Path(__file__).parent / "data" / f"vectors-0.1.{suffix}"
-    loaded = word2vec_format.load(path)
-    assert list(loaded) == ["tea", "茶", "new_york", "7"]
-    expected = [[1, 0.5, -2.25], [1e-10, 3, 0], [0, -1, 1 / 3], [5, 6, 7]]
-    np.testing.assert_array_equal(loaded.vectors, np.array(expected, np.float32))
-    word2vec_format.save(loaded, tmp_path / "vectors", binary=suffix == "bin")
-    assert (tmp_path / "vectors").read_bytes() == path.read_bytes()

@@ -13,7 +13,7 @@ import numpy as np
 
 from sk_cbow._files import COMPRESSED_SUFFIXES, atomic_write
 from sk_cbow._training.config import EpochLoss, Progress, Tables
-from sk_cbow._version import __version__
+from sk_cbow._version import MINOR_VERSION
 
 TEXTS = ("fingerprint", "rng_state", "progress")
 
@@ -40,7 +40,7 @@ def digest(*arrays, texts=()):
 def fingerprint_of(corpus, config, row_inits, rng_state):
     """Everything on which the result of a fit depends: name -> number, text or dict of these."""
     return {
-        "sk_cbow": __version__,
+        "version of sk_cbow": MINOR_VERSION,
         **config._asdict(),
         "random_state": rng_state,
         "documents": digest(corpus.rows, corpus.offsets, texts=corpus.vocabulary.rows),
@@ -151,8 +151,8 @@ def read_checkpoint(path, fingerprint, n_tables, table_shape):
                 f"checkpoint={path!r} is not a checkpoint of sk_cbow, or it is damaged: delete it, or pass another path"
             ) from error
     raise ValueError(
-        f"checkpoint={path!r} is of another fit, with another {' and '.join(different)}: fit as before to resume, "
-        "or delete the file, or pass another path"
+        f"checkpoint={path!r}, saved by sk_cbow {found.get('version of sk_cbow')}, is of another fit, with another "
+        f"{' and '.join(different)}: fit as before to resume, or delete the file, or pass another path"
     )
 
 
