@@ -145,12 +145,20 @@ def bibtex():
     return "@software{sk_cbow,\n" + "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items()) + "}"
 
 
+def readme():
+    """README.md as a page of the site, whose links point to pages."""
+    text = (DOCS.parent / "README.md").read_text()
+    for name, page in {"docs/examples)": "/gallery/index)", "docs/explanations)": "/how_it_works/index)"}.items():
+        text = text.replace(name, page)
+    return text.replace("](docs/", "](").replace('"docs/', '"').replace("](CHANGELOG.md", "](changelog.md")
+
+
 def edit_source(app, document, source):
     """Edit the source of a page before Sphinx parses it."""
     # A blank line at the end of code in Markdown tells doctest that the output has ended; readers do not need it.
     text = source[0].replace("\n\n```\n", "\n```\n")
-    if document == "citing":
-        text = text.replace("@BIBTEX@", bibtex())
+    text = text.replace("@BIBTEX@", bibtex()) if document == "citing" else text
+    text = text.replace("@README@", readme()) if document == "index" else text
     source[0] = text
 
 

@@ -6,6 +6,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,37 @@ def test_the_distribution_for_serving_has_the_same_dependencies_but_keras_and_te
     left_out = dependencies(root / "pyproject.toml") - dependencies(root / "serving/pyproject.toml")
     assert {re.match(r"\w+", name)[0] for name in left_out} == {"keras", "tensorflow"}
     assert dependencies(root / "serving/pyproject.toml") < dependencies(root / "pyproject.toml")
+
+
+def test_changelog_and_citation_are_of_this_version():
+    root = README.parent
+    headings = re.findall(r"^## (.+)", (root / "CHANGELOG.md").read_text(), re.M)
+    if sk_cbow.__version__.endswith(".dev0"):
+        assert headings.pop(0) == "Unreleased"
+    else:
+        assert headings[0].startswith(f"{sk_cbow.__version__} ")
+    citation = dict(re.findall(r"^(version|date-released): (.+)", (root / "CITATION.cff").read_text(), re.M))
+    assert headings[0] == f"{citation['version']} ({citation['date-released']})"
+
+
+def test_the_address_of_the_site_is_everywhere_the_same():
+    """The address in pyproject.toml is the one to change."""
+    root = README.parent
+    (site,) = re.findall(r'^Documentation = "(.+)"', (root / "pyproject.toml").read_text(), re.M)
+    assert CBOWVectorizer._doc_link_template.startswith(site)
+    for path in (root / "pyproject.toml", root / "serving/pyproject.toml"):
+        addresses = re.findall(r"https://[\w./-]+", path.read_text())
+        assert len(addresses) == sum(address.startswith(site) for address in addresses) > 0
+
+
+def test_the_links_of_the_readme_work_in_the_repository_and_on_the_page_of_the_package():
+    link = r'\]\((.+?)\)|src="(.+?)"'
+    links = [first or second for first, second in re.findall(link, README.read_text())]
+    assert len(links) > 15
+    assert all((README.parent / path.partition("#")[0]).exists() for path in links)
+    published = re.findall(link, metadata("sk-cbow")["Description"])
+    assert len(published) == len(links)
+    assert all((first or second).startswith("https://") for first, second in published)
 
 
 PUBLIC = [
