@@ -48,7 +48,7 @@ from sk_cbow._training.checkpoint import check_checkpoint_path, remove_checkpoin
 from sk_cbow._training.config import TrainingConfig
 from sk_cbow._training.initial import as_mapping, given_rows
 from sk_cbow._training.local import train_locally
-from sk_cbow._version import __version__
+from sk_cbow._version import MINOR_VERSION, __version__, minor_version
 from sk_cbow._vocabulary import (
     encode_documents,
     pack_vocabulary,
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     Token = str | int
 
 # Minor versions whose pickles this version reads. If parameters or fitted attributes change, older ones are removed.
-READABLE_VERSIONS = ("0.1.",)
+READABLE_VERSIONS = {"0.1", MINOR_VERSION}
 
 LARGEST_INT = 2**31 - 1  # of int32
 SMALLEST_FLOAT, LARGEST_FLOAT = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
@@ -781,7 +781,7 @@ class BaseCBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def __setstate__(self, state):
         state = dict(state) if isinstance(state, dict) else {}
         version = state.pop("_sk_cbow_version", None)
-        if not str(version).startswith(READABLE_VERSIONS):
+        if minor_version(str(version)) not in READABLE_VERSIONS:
             raise ValueError(
                 f"this {type(self).__name__} was saved by sk_cbow {version or 'before 0.1'}, which sk_cbow "
                 f"{__version__} cannot read: load it with the version that saved it, or fit again"

@@ -1,4 +1,11 @@
 """The version of this library."""
 
 __version__ = "0.1.0"
-MINOR_VERSION = ".".join(__version__.split(".")[:2])  # patch releases read each other's files and train alike
+
+
+def minor_version(version):
+    """Patch releases of a minor version read each other's files, and train alike."""
+    return ".".join(version.split(".")[:2])
+
+
+MINOR_VERSION = minor_version(__version__)
