@@ -74,6 +74,7 @@ sphinx_gallery_conf = {
     "thumbnail_size": (480, 336),
     "download_all_examples": False,
     "remove_config_comments": True,
+    "parallel": 2,  # examples at a time
 }
 
 html_theme = "pydata_sphinx_theme"

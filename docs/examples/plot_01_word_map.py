@@ -158,7 +158,7 @@ for name, low, high in [
 # %%
 # The last two rows are means over 200 words each, drawn from these ranks by frequency.
 #
-# Three fits share three to seven of the ten nearest neighbours of the words above, and
+# Three fits share four to eight of the ten nearest neighbours of the words above, and
 # fewer of rare words. The neighbours of LSA depend less on the seed, above all for rare
 # words. So train with several seeds before you interpret a single neighbour.
 #

@@ -83,8 +83,9 @@ def accuracy(vectorizer):
 # Training
 # --------
 #
-# Each library is trained for five epochs when it arrives. The baseline is one fit on
-# all documents, also with five epochs. Both are repeated with three seeds.
+# Each library is trained when it arrives. The baseline is one fit on all documents.
+# Both choose the number of epochs by the number of tokens so far, and are repeated with
+# three seeds.
 
 incremental, at_once = [], []
 scores = {library: [] for library in arrivals}
@@ -95,7 +96,8 @@ for seed in range(3):
         vectorizer.partial_fit(arrived)
         scores[library].append(accuracy(vectorizer))
         if seed == 0:
-            print(f"after {library}: {len(vectorizer.vocabulary_)} words")
+            n_words, n_epochs = len(vectorizer.vocabulary_), vectorizer.epochs_
+            print(f"after {library}: {n_words} words, {n_epochs} epochs")
     incremental.append(vectorizer)
     at_once.append(CBOWVectorizer(random_state=seed).fit(documents))
     baseline.append(accuracy(at_once[-1]))
