@@ -158,8 +158,9 @@ def edit_source(app, document, source):
     """Edit the source of a page before Sphinx parses it."""
     # A blank line at the end of code in Markdown tells doctest that the output has ended; readers do not need it.
     text = source[0].replace("\n\n```\n", "\n```\n")
-    text = text.replace("@BIBTEX@", bibtex()) if document == "citing" else text
-    text = text.replace("@README@", readme()) if document == "index" else text
+    for marker, content in {"@BIBTEX@": bibtex, "@README@": readme}.items():
+        if marker in text:
+            text = text.replace(marker, content())
     source[0] = text
 
 

@@ -931,7 +931,8 @@ default=None
 
     checkpoint : str, path-like or None, default=None
         File to which training is saved after each epoch and every five minutes. If `fit` is interrupted, by Ctrl-C or a
-        failure of the machine, the same `fit` with the same documents resumes from the file, with identical results.
+        failure of the machine, the same `fit` with the same documents and minor version of sk_cbow resumes from the
+        file, with identical results.
         Callbacks start again and do not see the earlier epochs, so that ``EarlyStopping`` may stop later. The file, or
         the one that a symbolic link points to, is deleted when `fit` succeeds. It is as large as the tables. Only one
         fit at a time may use it, so it cannot be used in a grid search.

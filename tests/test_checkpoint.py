@@ -292,7 +292,8 @@ def assert_equal(found, saved):
 def test_what_is_saved_is_read(saved):
     path, saved = saved
     assert_equal(read_checkpoint(path, FINGERPRINT, 2, (3, 2)), saved)
-    with pytest.raises(ValueError, match=r"saved by sk_cbow 0\.1, is of another fit, with another window: fit"):
+    message = r"training', saved by sk_cbow 0\.1, is of another fit, with another window: fit as before to resume"
+    with pytest.raises(ValueError, match=message):
         read_checkpoint(path, FINGERPRINT | {"window": 3}, 1, (30, 2))
 
 
